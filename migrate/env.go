@@ -1,0 +1,26 @@
+package migrate
+
+import (
+	"popmigrate/checkpoint"
+	"popmigrate/internal/spool"
+)
+
+// Env is what a run works with, apart from the job.
+type Env struct {
+	Ledger   checkpoint.Store
+	Spool    *spool.Spool
+	Observer Observer // nil means nobody watches
+
+	RunID    string // names the run in reports and the custody record
+	Version  string // of the program
+	Operator string // who runs it: user@host
+	TornDir  string // takes what a crash left uncommitted in archives
+
+	// DryRun lists against the ledger and does nothing else.
+	DryRun bool
+
+	// Quiesce, once closed, makes the run finish what is in hand, record it
+	// and end without opening sessions or sending a DELE that is not sent yet.
+	// Cancelling the context ends it at once.
+	Quiesce <-chan struct{}
+}

@@ -1,0 +1,35 @@
+package migrate
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+
+	"popmigrate/pop3"
+)
+
+// TLSMode says when a session is encrypted. The zero value is the safe one.
+type TLSMode int
+
+// The modes of RFC 8314 section 3 and RFC 2595 section 4.
+const (
+	TLSImplicit TLSMode = iota // from the first octet
+	TLSStart                   // STLS before the login, never without
+	TLSNone                    // clear text: the job allowed it in words
+)
+
+// POP3Source says how to reach one maildrop over POP3 and how to log in to it.
+// It implements Connector.
+type POP3Source struct {
+	Server     string // host:port
+	TLS        TLSMode
+	TLSConfig  *tls.Config // nil means verified against the system's roots; ServerName is set from Server where empty
+	User       string      // the login as it is sent
+	Auth       string      // "auto" (or ""), "plain", "user", "apop"
+	Password   func(ctx context.Context) (string, error) // evaluated for each login
+	Pipelining pop3.Pipelining
+	Timeouts   pop3.Timeouts
+
+	// Dial opens the connection; nil means a net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
