@@ -1,11 +1,14 @@
 package migrate
 
 import (
+	"sync/atomic"
+
 	"popmigrate/checkpoint"
 	"popmigrate/internal/spool"
 )
 
-// Env is what a run works with, apart from the job.
+// Env is what a run works with, apart from the job. It is shared by all
+// sessions of the run and not copied.
 type Env struct {
 	Ledger   checkpoint.Store
 	Spool    *spool.Spool
@@ -23,4 +26,18 @@ type Env struct {
 	// and end without opening sessions or sending a DELE that is not sent yet.
 	// Cancelling the context ends it at once.
 	Quiesce <-chan struct{}
+
+	// noMoreMarks is set once a disk turned out to be full: from then on no
+	// session of the run sends a DELE.
+	noMoreMarks atomic.Bool
+}
+
+// quiescing tells whether the run is to come to its end.
+func (e *Env) quiescing() bool {
+	select {
+	case <-e.Quiesce: // a nil channel never is ready
+		return true
+	default:
+		return false
+	}
 }

@@ -50,10 +50,10 @@ type Fate int
 
 // The fates. The completeness equation is listed = stored + known + skipped + failed.
 const (
-	Stored  Fate = iota // every sink holds it and at least one copy is new
-	Known               // every sink held it before
-	Skipped             // left out for a reason that is no failure
-	Failed              // not in every sink
+	Stored  Fate = iota + 1 // every sink holds it and at least one copy is new
+	Known                   // every sink held it before
+	Skipped                 // left out for a reason that is no failure
+	Failed                  // not in every sink
 )
 
 // HostEvent reports the governor's view of a host.

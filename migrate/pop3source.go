@@ -23,9 +23,9 @@ const (
 type POP3Source struct {
 	Server     string // host:port
 	TLS        TLSMode
-	TLSConfig  *tls.Config // nil means verified against the system's roots; ServerName is set from Server where empty
-	User       string      // the login as it is sent
-	Auth       string      // "auto" (or ""), "plain", "user", "apop"
+	TLSConfig  *tls.Config                               // nil means verified against the system's roots; ServerName is set from Server where empty
+	User       string                                    // the login as it is sent
+	Auth       string                                    // "auto" (or ""), "plain", "user", "apop"
 	Password   func(ctx context.Context) (string, error) // evaluated for each login
 	Pipelining pop3.Pipelining
 	Timeouts   pop3.Timeouts

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"time"
 
 	"popmigrate/checkpoint"
 	"popmigrate/pop3"
@@ -57,6 +58,7 @@ type Listing struct {
 	HasUIDL    bool    // the server gave a unique-id listing
 	DropCount  int64   // what STAT said; -1 where it did not
 	DropOctets int64
+	Doubt      string // why nothing may be deleted on the strength of this listing; "" where it is sound
 }
 
 // Entry is one line of a listing.
@@ -74,13 +76,13 @@ type Connector interface {
 
 // Facts are what the custody record keeps of a session's server.
 type Facts struct {
-	Server         string            `json:"server"`  // host:port as configured
-	Address        string            `json:"address"` // remote address
-	TLSVersion     string            `json:"tls_version,omitempty"`
-	TLSCipher      string            `json:"tls_cipher,omitempty"`
-	Certificate    checkpoint.Digest `json:"certificate_sha256"` // of the leaf, DER; zero without TLS
-	Greeting       string            `json:"greeting"`
-	Capabilities   []string          `json:"capabilities,omitempty"` // after login
-	Mechanism      string            `json:"mechanism"`
-	Implementation string            `json:"implementation,omitempty"`
+	Server       string            `json:"server"`  // host:port as configured
+	Address      string            `json:"address"` // remote address
+	TLSVersion   string            `json:"tls_version,omitempty"`
+	TLSCipher    string            `json:"tls_cipher,omitempty"`
+	Certificate  checkpoint.Digest `json:"certificate_sha256"` // of the leaf, DER; zero without TLS
+	Greeting     string            `json:"greeting"`
+	Capabilities []string          `json:"capabilities,omitempty"` // after login
+	Mechanism    string            `json:"mechanism"`
+	LoginDelay   time.Duration     `json:"-"` // least time between two logins (RFC 2449 section 6.5)
 }

@@ -1,6 +1,19 @@
 package pop3
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
+
+// Options change how a client behaves. The zero value, and a nil pointer, are good defaults.
+type Options struct {
+	Pipelining Pipelining
+	Window     int // most commands in flight; 64
+	Timeouts   Timeouts
+
+	// LongLines allows command lines over the 255 octets of RFC 2449 section 4.
+	LongLines bool
+}
 
 // Pipelining says whether commands are sent before the replies to earlier
 // ones are in (RFC 2449 section 6.6).
@@ -24,3 +37,28 @@ type Timeouts struct {
 	Data     time.Duration // between two arrivals inside a message: 5 minutes
 	Quit     time.Duration // the reply to QUIT: 10 minutes, since that is when a server deletes
 }
+
+// WithDefaults returns t with every zero field set to its default.
+func (t Timeouts) WithDefaults() Timeouts {
+	return Timeouts{
+		Dial:     cmp.Or(t.Dial, 30*time.Second),
+		TLS:      cmp.Or(t.TLS, 30*time.Second),
+		Greeting: cmp.Or(t.Greeting, 2*time.Minute),
+		Command:  cmp.Or(t.Command, 2*time.Minute),
+		Login:    cmp.Or(t.Login, 10*time.Minute),
+		Data:     cmp.Or(t.Data, 5*time.Minute),
+		Quit:     cmp.Or(t.Quit, 10*time.Minute),
+	}
+}
+
+// Limits of what is taken from a server. RFC 1939 section 3 allows 512 octets
+// for a reply; servers exceed it.
+const (
+	maxReplyLine   = 16 << 10 // octets of a status or listing line
+	maxListing     = 20 << 20 // rows of a listing
+	maxCommandLine = 255      // octets with CRLF, RFC 2449 section 4
+	maxShownText   = 400      // octets of server text in an error
+	receiveBuffer  = 32 << 10 // octets
+	afterQuitWait  = 5 * time.Second
+	defaultWindow  = 64
+)

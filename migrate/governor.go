@@ -1,0 +1,111 @@
+package migrate
+
+import (
+	"fmt"
+	"time"
+)
+
+// The governor's constants. A host is what its clients' behaviour makes of it:
+// one begins politely, grows while all is well, and rests when many accounts
+// fail alike, for throttling looks like a bad password.
+const (
+	firstCap       = 4 // sessions on a host to begin with
+	alikeMost      = 5 // alike failures in a row that pause a host
+	pausesMost     = 3 // pauses without a success between them, then the host is given up
+	defaultPerHost = 16
+)
+
+// host is the governor's view of one host. It is guarded by the runner's lock.
+type host struct {
+	name        string
+	cap, max    int
+	running     int
+	spacing     time.Duration
+	nextLogin   time.Time
+	rest        time.Duration // of the next pause
+	pausedUntil time.Time
+	alike       int
+	problem     string // of the last failures, alike
+	pauses      int    // since the last success
+	proving     bool   // one session tries whether the pause helped
+	givenUp     bool
+}
+
+func newHost(name string, limits *Limits) *host {
+	most := limits.SessionsPerHost
+	if most <= 0 {
+		most = defaultPerHost
+	}
+	return &host{name: name, cap: min(firstCap, most), max: most, spacing: limits.LoginSpacing, rest: limits.HostPause}
+}
+
+// admit tells whether a session may be opened now; if not, when to ask again
+// (zero: when another one has ended).
+func (h *host) admit(now time.Time) (ok bool, at time.Time) {
+	switch {
+	case now.Before(h.pausedUntil):
+		return false, h.pausedUntil
+	case h.running >= h.cap, h.proving:
+		return false, time.Time{}
+	case now.Before(h.nextLogin):
+		return false, h.nextLogin
+	}
+	return true, time.Time{}
+}
+
+// enter counts a session that is opened now.
+func (h *host) enter(now time.Time) {
+	h.running++
+	h.nextLogin = now.Add(h.spacing)
+	h.proving = h.pauses > 0
+}
+
+// leave learns from how a session ended; it tells whether its view changed.
+func (h *host) leave(now time.Time, o *Outcome) (changed bool) {
+	h.running--
+	proved := h.proving
+	h.proving = false
+	if o.LoggedIn {
+		h.alike, h.problem, h.pauses = 0, "", 0
+		grown := min(h.cap+1, h.max)
+		changed = grown != h.cap || proved
+		h.cap = grown
+		return changed
+	}
+	if o.Silent {
+		half := max(1, h.cap/2)
+		changed = half != h.cap
+		h.cap = half
+	}
+	switch o.Class {
+	case ClassCredential, ClassBusy, ClassNetwork, ClassProtocol, ClassTLS, ClassServer:
+	default:
+		return changed
+	}
+	problem := string(o.Class)
+	if problem != h.problem {
+		h.alike, h.problem = 0, problem
+	}
+	if h.alike++; h.alike < alikeMost && !proved {
+		return changed
+	}
+	h.pause(now)
+	return true
+}
+
+func (h *host) pause(now time.Time) {
+	h.alike = 0
+	if h.pauses++; h.pauses > pausesMost {
+		h.givenUp = true
+		return
+	}
+	h.pausedUntil = now.Add(h.rest << (h.pauses - 1))
+}
+
+func (h *host) event() HostEvent {
+	e := HostEvent{Host: h.name, Cap: h.cap, PausedUntil: h.pausedUntil}
+	if h.pauses > 0 {
+		e.Reason = fmt.Sprintf("%d accounts in a row failed alike (%s): a sign of throttling", alikeMost, h.problem)
+	}
+	return e
+}

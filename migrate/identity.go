@@ -1,0 +1,142 @@
+package migrate
+
+import (
+	"popmigrate/checkpoint"
+	"popmigrate/internal/digest"
+)
+
+// identities matches what a session shows with what the ledger holds of the
+// maildrop. The ledger's messages are a multiset of digests; unique-id and
+// listed octets are hints that save a RETR. Each record is claimed by at most
+// one listed message a session.
+type identities struct {
+	drop    *checkpoint.Maildrop
+	claimed []bool // by index into drop.Messages
+
+	byUID    map[string]int32 // record with this unique-id, or several
+	byDigest map[digest.Digest][]int32
+	byStable map[digest.Digest][]int32
+}
+
+// several stands in byUID for a unique-id that occurs in more than one record.
+const several = -1
+
+func newIdentities(drop *checkpoint.Maildrop) *identities {
+	ids := &identities{drop: drop, claimed: make([]bool, len(drop.Messages)),
+		byUID: make(map[string]int32, len(drop.Messages))}
+	for i := range drop.Messages {
+		uid := drop.Messages[i].UniqueID
+		if uid == "" {
+			continue
+		}
+		if _, seen := ids.byUID[uid]; seen {
+			ids.byUID[uid] = several
+		} else {
+			ids.byUID[uid] = int32(i)
+		}
+	}
+	return ids
+}
+
+// hinted returns the record that an entry's unique-id points to, if the hint
+// is good enough to go without a RETR: the unique-id only ever stood in one
+// record, the listed octets are the same, and the message was not seen gone.
+func (ids *identities) hinted(e Entry) (record int, ok bool) {
+	i, found := ids.byUID[e.UniqueID]
+	if !found || i == several || e.UniqueID == "" || ids.drop.Weak {
+		return 0, false
+	}
+	m := &ids.drop.Messages[i]
+	if ids.claimed[i] || m.ListedOctets != e.Octets || m.Mark.State == checkpoint.Gone {
+		return 0, false
+	}
+	return int(i), true
+}
+
+// contradicted tells whether a fetched message proves that its unique-id was
+// used before for another message.
+func (ids *identities) contradicted(e Entry, p *print) bool {
+	i, found := ids.byUID[e.UniqueID]
+	if !found || e.UniqueID == "" {
+		return false
+	}
+	if i == several {
+		return true
+	}
+	m := &ids.drop.Messages[i]
+	return m.Digest != p.digest && m.Stable != p.stable && m.Flags&checkpoint.Short == 0
+}
+
+// match claims the record of a fetched message: an unclaimed one of equal
+// digest, else of equal digest without volatile header fields. Of several the
+// one with the entry's unique-id comes first, gone ones last.
+func (ids *identities) match(e Entry, p *print) (record int, ok bool) {
+	ids.needDigests()
+	best, rank := -1, 0
+	consider := func(candidates []int32, base int) {
+		for _, i := range candidates {
+			if ids.claimed[i] {
+				continue
+			}
+			m, r := &ids.drop.Messages[i], base
+			if m.UniqueID == e.UniqueID {
+				r += 2
+			}
+			if m.Mark.State != checkpoint.Gone {
+				r++
+			}
+			if r > rank {
+				best, rank = int(i), r
+			}
+		}
+	}
+	consider(ids.byDigest[p.digest], 11)
+	consider(ids.byStable[p.stable], 1)
+	if best < 0 {
+		return 0, false
+	}
+	ids.claimed[best] = true
+	return best, true
+}
+
+// occurrence returns how many records of equal digest stand before this one.
+func (ids *identities) occurrence(record int) int {
+	ids.needDigests()
+	for n, i := range ids.byDigest[ids.drop.Messages[record].Digest] {
+		if int(i) == record {
+			return n
+		}
+	}
+	return 0
+}
+
+// add enters a new record, claimed, and returns its index.
+func (ids *identities) add(m checkpoint.Message) int {
+	ids.needDigests()
+	i := len(ids.drop.Messages)
+	m.Ordinal = int64(i) + 1
+	ids.drop.Messages = append(ids.drop.Messages, m)
+	ids.claimed = append(ids.claimed, true)
+	ids.index(i)
+	return i
+}
+
+// needDigests builds the digest maps at the first message that is fetched:
+// a resume that finds nothing new goes without them.
+func (ids *identities) needDigests() {
+	if ids.byDigest != nil {
+		return
+	}
+	n := len(ids.drop.Messages)
+	ids.byDigest = make(map[digest.Digest][]int32, n)
+	ids.byStable = make(map[digest.Digest][]int32)
+	for i := range ids.drop.Messages {
+		ids.index(i)
+	}
+}
+
+func (ids *identities) index(i int) {
+	m := &ids.drop.Messages[i]
+	ids.byDigest[m.Digest] = append(ids.byDigest[m.Digest], int32(i))
+	ids.byStable[m.Stable] = append(ids.byStable[m.Stable], int32(i))
+}

@@ -1,0 +1,150 @@
+package migrate
+
+import (
+	"context"
+	"slices"
+
+	"popmigrate/checkpoint"
+)
+
+// review settles the deletions of earlier sessions by this session's listing:
+// what it lacks is gone, what it still has is marked again or, at last, kept.
+// +OK to QUIT proves nothing, and neither does a listing that is not credible.
+func (v *visit) review(ctx context.Context) error {
+	pending := v.unsettledMarks()
+	entries := v.listing.Entries
+	if v.audit {
+		v.observe(MaildropEvent{State: Auditing})
+	}
+	if len(entries) == 0 {
+		// An empty listing may be a server's failure. Two in a row agree.
+		suspicious := len(pending) > 0 || v.present() > 0
+		agreed := v.reck.emptied
+		v.reck.emptied = suspicious
+		if suspicious && !agreed {
+			return nil
+		}
+	} else {
+		v.reck.emptied = false
+	}
+	if len(pending) == 0 || v.listing.Doubt != "" {
+		v.countLate()
+		return nil
+	}
+	credible, err := v.credible(ctx)
+	if err != nil {
+		return err
+	}
+	listed := v.listedUIDs(len(pending))
+	for _, record := range pending {
+		m := &v.drop.Messages[record]
+		_, uidListed := listed[m.UniqueID]
+		switch {
+		case v.ids.claimed[record]:
+			if m.Mark.Tries >= marksMost {
+				v.pending = append(v.pending, v.setMark(record, checkpoint.Kept, 0, m.Mark.Reply))
+				v.reck.count(func(c *Counts) { c.Kept++ })
+			}
+		case credible && (!uidListed || v.drop.Weak):
+			v.pending = append(v.pending, v.setMark(record, checkpoint.Gone, 0, m.Mark.Reply))
+			v.reck.count(func(c *Counts) { c.Gone++ })
+		}
+	}
+	v.countLate()
+	return v.flush(ctx)
+}
+
+// unsettledMarks returns the records whose deletion is not known to have happened.
+func (v *visit) unsettledMarks() (records []int) {
+	for i := range v.drop.Messages {
+		if s := v.drop.Messages[i].Mark.State; s == checkpoint.Marking || s == checkpoint.Marked {
+			records = append(records, i)
+		}
+	}
+	return records
+}
+
+// present counts the records that the server should still list, so far as is known.
+func (v *visit) present() (n int) {
+	for i := range v.drop.Messages {
+		if v.drop.Messages[i].Mark.State == checkpoint.Unmarked {
+			n++
+		}
+	}
+	return n
+}
+
+// credible tells whether the absence of a unique-id from this listing means
+// that the message is gone. It does where every listed message was tied to a
+// record, or where the maildrop's unique-ids have shown themselves to be
+// stable. A listing in which nothing is known may only be renumbered: then
+// every message is read and compared.
+func (v *visit) credible(ctx context.Context) (bool, error) {
+	var unknown []int
+	for i, record := range v.record {
+		if record == noRecord {
+			unknown = append(unknown, i)
+		}
+	}
+	if len(unknown) == 0 {
+		return true, nil
+	}
+	if !v.drop.Weak && v.listing.HasUIDL && len(unknown) < len(v.record) {
+		return true, nil
+	}
+	if !v.audit {
+		return false, nil // they were asked for and did not come
+	}
+	done := 0
+	print := newFingerprint()
+	for message, err := range v.session.Retrieve(ctx, v.all(unknown)) {
+		if err != nil && !refusedOne(err) {
+			return false, &sessionError{"retrieve", err}
+		}
+		i := unknown[done]
+		done++
+		if err != nil {
+			return false, nil
+		}
+		print.reset()
+		if err := copyOut(print, message.Body); err != nil {
+			return false, &sessionError{"retrieve", err}
+		}
+		p := print.finish(false)
+		if record, ok := v.ids.match(v.listing.Entries[i], &p); ok {
+			v.record[i] = int32(record)
+			v.proven[record] = true
+		}
+	}
+	return true, nil
+}
+
+// listedUIDs is the set of unique-ids in the listing, for many look-ups.
+func (v *visit) listedUIDs(lookups int) map[string]struct{} {
+	set := make(map[string]struct{}, min(lookups, len(v.listing.Entries)))
+	for _, e := range v.listing.Entries {
+		if e.UniqueID != "" {
+			set[e.UniqueID] = struct{}{}
+		}
+	}
+	return set
+}
+
+// countLate counts the mail that arrived after the work was done.
+func (v *visit) countLate() {
+	if !v.audit {
+		return
+	}
+	late := int64(0)
+	for _, record := range v.record {
+		if record == noRecord {
+			late++
+		}
+	}
+	v.reck.count(func(c *Counts) { c.Late = late })
+}
+
+// unreached tells whether messages wait for another session.
+func (v *visit) unreached() bool {
+	return !v.audit && slices.ContainsFunc(v.left, func(f fated) bool { return f.reason == "not reached" })
+}

@@ -1,0 +1,84 @@
+package pop3
+
+import (
+	"context"
+	"errors"
+	"strings"
+)
+
+// Capabilities is a CAPA reply (RFC 2449 section 5).
+type Capabilities struct {
+	Lines []string // as sent, cleaned for display
+	tags  map[string][]string
+}
+
+// Capabilities asks CAPA. It may be asked before and after the login: servers
+// answer differently. A server without CAPA gives a *ReplyError.
+func (c *Client) Capabilities(ctx context.Context) (*Capabilities, error) {
+	if c.state != stateTransaction {
+		if err := c.ready("CAPA", stateAuthorization); err != nil {
+			return nil, err
+		}
+	} else if err := c.ready("CAPA", stateTransaction); err != nil {
+		return nil, err
+	}
+	defer c.begin(ctx, c.timeouts.Command)()
+	if _, err := c.exchange("CAPA"); err != nil {
+		return nil, err
+	}
+	caps := &Capabilities{tags: map[string][]string{}}
+	err := c.listing("CAPA", func(line []byte) error {
+		if len(caps.Lines) >= maxCapabilities {
+			return errors.New("endless list of capabilities")
+		}
+		caps.add(display(line))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.caps = caps
+	if c.opts.Pipelining == PipelineAuto && c.state == stateTransaction {
+		c.pipeline = caps.Has("PIPELINING")
+	}
+	return caps, nil
+}
+
+const maxCapabilities = 1000
+
+func (k *Capabilities) add(line string) {
+	k.Lines = append(k.Lines, line)
+	words := strings.Fields(line)
+	if len(words) == 0 {
+		return
+	}
+	tag := strings.ToUpper(words[0])
+	k.tags[tag] = append(k.tags[tag], words[1:]...)
+}
+
+// Has tells whether the tag was announced, in any case. It is false on nil.
+func (k *Capabilities) Has(tag string) bool {
+	if k == nil {
+		return false
+	}
+	_, ok := k.tags[strings.ToUpper(tag)]
+	return ok
+}
+
+// Args returns the words behind a tag, those of repeated lines joined.
+func (k *Capabilities) Args(tag string) []string {
+	if k == nil {
+		return nil
+	}
+	return k.tags[strings.ToUpper(tag)]
+}
+
+// HasArg tells whether word stands behind tag, in any case.
+func (k *Capabilities) HasArg(tag, word string) bool {
+	for _, arg := range k.Args(tag) {
+		if strings.EqualFold(arg, word) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,273 @@
+package pop3
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Number is a message-number: valid in one session only (RFC 1939 section 5).
+type Number int
+
+// UniqueID is a unique-id: a hint across sessions of one maildrop (RFC 1939
+// section 7). It holds the octets that the server sent.
+type UniqueID string
+
+// state is where the session stands (RFC 1939 sections 3 to 6).
+type state int
+
+const (
+	stateGreeting state = iota
+	stateAuthorization
+	stateTransaction
+	stateEnded
+)
+
+// Client is one connection to a POP3 server. Its methods may be called from
+// one goroutine at a time, except Close, which may be called from any.
+type Client struct {
+	conn     net.Conn
+	opts     Options
+	timeouts Timeouts
+	r        reader
+	out      []byte // commands not written yet
+	state    state
+	greeting string
+	caps     *Capabilities // as last asked in the present state
+	pipeline bool
+	broken   error
+	secrets  []string // never to be shown, should the server echo them
+	ack      quickAck
+
+	// wait guards the deadline against a context that ends meanwhile.
+	wait struct {
+		sync.Mutex
+		ctx     context.Context
+		timeout time.Duration
+	}
+}
+
+// NewClient returns a client on conn, which it owns from now on. It does no
+// I/O: the first call is Greeting.
+func NewClient(conn net.Conn, opts *Options) *Client {
+	c := &Client{}
+	if opts != nil {
+		c.opts = *opts
+	}
+	if c.opts.Window <= 0 {
+		c.opts.Window = defaultWindow
+	}
+	c.timeouts = c.opts.Timeouts.WithDefaults()
+	c.r.buf = make([]byte, receiveBuffer)
+	c.r.fill = c.fill
+	c.setConn(conn)
+	c.pipeline = c.opts.Pipelining == PipelineOn
+	return c
+}
+
+func (c *Client) setConn(conn net.Conn) {
+	c.conn = conn
+	c.ack = newQuickAck(rawTCP(conn))
+}
+
+// Close drops the line without a word. It is safe to call more than once.
+func (c *Client) Close() error {
+	err := c.conn.Close()
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// RemoteAddr returns the server's address.
+func (c *Client) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
+
+// TLS returns the state of the TLS connection; ok is false in clear text.
+func (c *Client) TLS() (state tls.ConnectionState, ok bool) {
+	t, ok := c.conn.(*tls.Conn)
+	if !ok {
+		return state, false
+	}
+	return t.ConnectionState(), true
+}
+
+// Pipelined tells whether commands are pipelined now.
+func (c *Client) Pipelined() bool { return c.pipeline }
+
+// Broken returns why the connection is broken, nil while it is sound. QUIT may
+// only be sent on a sound connection.
+func (c *Client) Broken() error { return c.broken }
+
+// begin starts an operation that ctx can end: from now on reads and writes
+// fail once ctx is done. The function it returns ends that.
+func (c *Client) begin(ctx context.Context, timeout time.Duration) (end func()) {
+	c.wait.Lock()
+	c.wait.ctx, c.wait.timeout = ctx, timeout
+	c.wait.Unlock()
+	stop := context.AfterFunc(ctx, func() {
+		c.wait.Lock()
+		defer c.wait.Unlock()
+		if c.wait.ctx == ctx {
+			c.conn.SetDeadline(time.Unix(1, 0))
+		}
+	})
+	return func() {
+		stop()
+		c.wait.Lock()
+		c.wait.ctx = nil
+		c.wait.Unlock()
+	}
+}
+
+// patience changes how long the running operation waits for each arrival.
+func (c *Client) patience(timeout time.Duration) {
+	c.wait.Lock()
+	c.wait.timeout = timeout
+	c.wait.Unlock()
+}
+
+// armDeadline gives the next read or write its time, unless ctx is done.
+func (c *Client) armDeadline() error {
+	c.wait.Lock()
+	defer c.wait.Unlock()
+	if c.wait.ctx == nil {
+		return nil
+	}
+	if err := c.wait.ctx.Err(); err != nil {
+		return context.Cause(c.wait.ctx)
+	}
+	return c.conn.SetDeadline(time.Now().Add(c.wait.timeout))
+}
+
+// fill reads once from the connection.
+func (c *Client) fill(p []byte) (int, error) {
+	if err := c.armDeadline(); err != nil {
+		return 0, err
+	}
+	if !c.pipeline {
+		// In lock-step a delayed ACK meets Nagle's algorithm on many servers
+		// and costs 44 ms a message.
+		c.ack.now()
+	}
+	n, err := c.conn.Read(p)
+	return n, c.ioError(err)
+}
+
+// ioError names the wait that ended, instead of "i/o timeout".
+func (c *Client) ioError(err error) error {
+	if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	c.wait.Lock()
+	defer c.wait.Unlock()
+	if c.wait.ctx != nil && c.wait.ctx.Err() != nil {
+		return context.Cause(c.wait.ctx)
+	}
+	return fmt.Errorf("nothing from the server for %v: %w", c.wait.timeout, os.ErrDeadlineExceeded)
+}
+
+// breakWith marks the connection as broken and returns the error to report.
+func (c *Client) breakWith(command string, err error) error {
+	var protocol *ProtocolError
+	if !errors.As(err, &protocol) {
+		err = fmt.Errorf("%s: %w", command, err)
+	}
+	if c.broken == nil {
+		c.broken = err
+	}
+	return err
+}
+
+// ready checks that a command may be sent now: the connection is sound, the
+// state allows it, and nothing arrived that nobody asked for.
+func (c *Client) ready(command string, want state) error {
+	if c.broken != nil {
+		return fmt.Errorf("%s: %w: %w", command, ErrBroken, c.broken)
+	}
+	if c.state != want {
+		return fmt.Errorf("%s: not allowed in this state of the session", command)
+	}
+	if c.r.buffered() > 0 {
+		line, err := c.r.line()
+		if err != nil {
+			line = nil
+		}
+		return c.breakWith(command, &ProtocolError{Command: command,
+			Problem: "server sent what nobody asked for", Line: display(line)})
+	}
+	return nil
+}
+
+// queue adds a command line to what flush will write.
+func (c *Client) queue(keyword string, number Number) {
+	c.out = append(c.out, keyword...)
+	if number > 0 {
+		c.out = append(c.out, ' ')
+		c.out = strconv.AppendInt(c.out, int64(number), 10)
+	}
+	c.out = append(c.out, '\r', '\n')
+}
+
+// flush writes the queued commands.
+func (c *Client) flush(command string) error {
+	if len(c.out) == 0 {
+		return nil
+	}
+	err := c.armDeadline()
+	if err == nil {
+		_, err = c.conn.Write(c.out)
+	}
+	clear(c.out) // it may have held a secret
+	c.out = c.out[:0]
+	if err != nil {
+		return c.breakWith(command, c.ioError(err))
+	}
+	return nil
+}
+
+// reply reads one status line. A refusal is a *ReplyError; everything else
+// that goes wrong breaks the connection.
+func (c *Client) reply(command string) (text string, err error) {
+	line, err := c.r.line()
+	if err == errLineTooLong {
+		return "", c.breakWith(command, &ProtocolError{Command: command, Problem: err.Error()})
+	}
+	if err != nil {
+		if err == io.EOF {
+			err = fmt.Errorf("server closed the connection: %w", io.ErrUnexpectedEOF)
+		}
+		return "", c.breakWith(command, err)
+	}
+	status, rest, known := splitStatus(line)
+	if !known {
+		return "", c.breakWith(command, &ProtocolError{Command: command,
+			Problem: "reply is neither +OK nor -ERR", Line: c.show(line)})
+	}
+	text = c.show(rest)
+	if status {
+		return text, nil
+	}
+	code, text := splitCode(text)
+	return "", &ReplyError{Command: command, Code: code, Text: text}
+}
+
+// show cleans server text and takes out secrets that it echoes.
+func (c *Client) show(text []byte) string {
+	return redact(display(text), c.secrets)
+}
+
+// exchange sends one command and reads its status line.
+func (c *Client) exchange(command string) (string, error) {
+	c.out = append(append(c.out, command...), '\r', '\n')
+	if err := c.flush(keyword(command)); err != nil {
+		return "", err
+	}
+	return c.reply(keyword(command))
+}

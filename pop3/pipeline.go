@@ -1,0 +1,125 @@
+package pop3
+
+import (
+	"context"
+	"errors"
+	"iter"
+)
+
+// flight sends one command per message-number, up to a window of them ahead
+// of the replies, and hands each status line to a consumer in order.
+//
+// Commands in flight are a few hundred octets at the most: they always fit
+// into the connection's send buffer, so that writing never waits for a server
+// that itself waits for its replies to be read.
+type flight struct {
+	c       *Client
+	keyword string
+	suffix  string // arguments behind the number, with their leading blank
+	next    func() (Number, bool)
+	sent    []Number // replies outstanding, oldest first
+	window  int
+	dry     bool // next has no more
+}
+
+// launch begins a flight; every number that next yields is sent.
+func (c *Client) launch(keyword, suffix string, next func() (Number, bool)) *flight {
+	f := &flight{c: c, keyword: keyword, suffix: suffix, next: next, window: 1}
+	if c.pipeline {
+		f.window = c.opts.Window
+	}
+	return f
+}
+
+// topUp sends more commands once half of the window is answered.
+func (f *flight) topUp() error {
+	if len(f.sent) > f.window/2 {
+		return nil
+	}
+	if len(f.sent) == 0 {
+		if err := f.c.ready(f.keyword, stateTransaction); err != nil {
+			return err
+		}
+	}
+	for !f.dry && len(f.sent) < f.window {
+		number, ok := f.next()
+		if !ok {
+			f.dry = true
+			break
+		}
+		f.c.queue(f.keyword, number)
+		if f.suffix != "" {
+			f.c.out = append(append(f.c.out[:len(f.c.out)-2], f.suffix...), '\r', '\n')
+		}
+		f.sent = append(f.sent, number)
+	}
+	return f.c.flush(f.keyword)
+}
+
+// reply returns the number and status of the oldest command in flight; ok is
+// false when nothing is left. A *ReplyError concerns that number only.
+func (f *flight) reply() (number Number, text string, err error, ok bool) {
+	if err := f.topUp(); err != nil {
+		return 0, "", err, true
+	}
+	if len(f.sent) == 0 {
+		return 0, "", nil, false
+	}
+	number = f.sent[0]
+	f.sent = f.sent[1:]
+	text, err = f.c.reply(f.keyword)
+	var refused *ReplyError
+	if errors.As(err, &refused) {
+		refused.Command = numbered(f.keyword, number)
+	}
+	return number, text, err, true
+}
+
+// abandon is called when a consumer leaves early: replies that nobody will
+// read break the connection.
+func (f *flight) abandon() {
+	if len(f.sent) > 0 && f.c.broken == nil {
+		f.c.breakWith(f.keyword, errors.New("left with replies outstanding"))
+	}
+}
+
+// fly runs a flight as a sequence. item turns one status line into a value;
+// where it is refused the value is item's too, with the *ReplyError.
+func fly[T any](ctx context.Context, c *Client, keyword, suffix string, numbers iter.Seq[Number],
+	item func(Number, string, error) (T, error), after func(T) error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		if err := c.ready(keyword, stateTransaction); err != nil {
+			yield(zero, err)
+			return
+		}
+		defer c.begin(ctx, c.timeouts.Command)()
+		next, stop := iter.Pull(numbers)
+		defer stop()
+		f := c.launch(keyword, suffix, next)
+		defer f.abandon()
+		for {
+			number, text, err, ok := f.reply()
+			if !ok {
+				return
+			}
+			value, err := item(number, text, err)
+			more := yield(value, err)
+			var refused *ReplyError
+			if err != nil && !errors.As(err, &refused) {
+				return
+			}
+			if after != nil {
+				if err := after(value); err != nil {
+					if more {
+						yield(zero, err)
+					}
+					return
+				}
+			}
+			if !more {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package pop3
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+)
+
+// DropListing is the reply to STAT (RFC 1939 section 5).
+type DropListing struct {
+	Messages int64
+	Octets   int64 // advisory: servers count differently; -1 where missing or not a number
+}
+
+// Stat asks for the drop listing.
+func (c *Client) Stat(ctx context.Context) (DropListing, error) {
+	if err := c.ready("STAT", stateTransaction); err != nil {
+		return DropListing{}, err
+	}
+	defer c.begin(ctx, c.timeouts.Login)()
+	c.queue("STAT", 0)
+	if err := c.flush("STAT"); err != nil {
+		return DropListing{}, err
+	}
+	return c.readStat()
+}
+
+func (c *Client) readStat() (DropListing, error) {
+	text, err := c.reply("STAT")
+	if err != nil {
+		return DropListing{}, err
+	}
+	words := bytes.Fields([]byte(text))
+	drop := DropListing{Octets: -1}
+	if len(words) == 0 {
+		return drop, c.breakWith("STAT", &ProtocolError{Command: "STAT", Problem: "reply has no count", Line: text})
+	}
+	drop.Messages, err = strconv.ParseInt(string(words[0]), 10, 64)
+	if err != nil || drop.Messages < 0 {
+		return drop, c.breakWith("STAT", &ProtocolError{Command: "STAT", Problem: "reply has no count", Line: text})
+	}
+	if len(words) > 1 {
+		if octets, err := strconv.ParseInt(string(words[1]), 10, 64); err == nil && octets >= 0 {
+			drop.Octets = octets
+		}
+	}
+	return drop, nil
+}

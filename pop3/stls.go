@@ -1,0 +1,41 @@
+package pop3
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+)
+
+// StartTLS upgrades the connection with STLS (RFC 2595 section 4). What was
+// learned before it, capabilities and APOP timestamp, is forgotten. Octets
+// that arrive in clear text behind the reply are an attack: the connection is
+// broken. A refusal is a *ReplyError; whether to go on is the caller's
+// decision, and this package's advice is no.
+func (c *Client) StartTLS(ctx context.Context, config *tls.Config) error {
+	if err := c.ready("STLS", stateAuthorization); err != nil {
+		return err
+	}
+	if _, encrypted := c.TLS(); encrypted {
+		return errors.New("STLS: the connection is encrypted already")
+	}
+	defer c.begin(ctx, c.timeouts.Command)()
+	if _, err := c.exchange("STLS"); err != nil {
+		return err
+	}
+	if c.r.buffered() > 0 {
+		return c.breakWith("STLS", &ProtocolError{Command: "STLS",
+			Problem: "clear text follows the reply: somebody injects commands or replies"})
+	}
+	encrypted := tls.Client(c.conn, config)
+	handshake, cancel := context.WithTimeout(ctx, c.timeouts.TLS)
+	defer cancel()
+	if err := encrypted.HandshakeContext(handshake); err != nil {
+		return c.breakWith("STLS", fmt.Errorf("TLS handshake: %w", err))
+	}
+	c.wait.Lock()
+	c.setConn(encrypted)
+	c.wait.Unlock()
+	c.caps, c.greeting = nil, ""
+	return nil
+}
