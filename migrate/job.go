@@ -55,6 +55,7 @@ type Limits struct {
 	Backoff         time.Duration // before the second attempt, tripled for each further one, with jitter; 10 seconds
 	SliceTime       time.Duration // a session ends with QUIT after this long; 10 minutes
 	SliceMessages   int           // or after so many messages were settled; 0 means no such end
+	AuditPause      time.Duration // before a session that looks for what was deleted, ten times as long at each further one; 200 milliseconds
 	Memory          int64         // octets of messages held in memory by all sessions; 64 MiB
 }
 

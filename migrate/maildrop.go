@@ -156,14 +156,17 @@ func (v *visit) account() {
 	if v.audit {
 		return
 	}
+	recorded := make(map[int64]hint, len(v.record))
+	var left []openEntry
 	for i, e := range v.listing.Entries {
 		h := hint{e.UniqueID, e.Octets}
 		if r := v.record[i]; r != noRecord {
-			v.reck.list(v.drop.Messages[r].Ordinal, h)
+			recorded[v.drop.Messages[r].Ordinal] = h
 		} else {
-			v.reck.leave(h, v.left[i].fate, v.left[i].failure)
+			left = append(left, openEntry{h, v.left[i]})
 		}
 	}
+	v.reck.account(recorded, left)
 }
 
 // close releases the sinks and writes the end of the session down.

@@ -113,7 +113,7 @@ func (v *visit) schedule(p *plan, i int) {
 		p.fetch = append(p.fetch, i)
 	}
 	if v.left[i].fate == 0 {
-		v.left[i] = fated{Failed, failure{"not reached", "the session ended before its turn"}}
+		v.left[i] = fated{Failed, failure{notReached, "the session ended before its turn"}}
 	}
 }
 

@@ -76,26 +76,37 @@ func (r *Reckoning) relist(entries []Entry) {
 	r.open = nil
 }
 
-// list notes that a message with a record stood in a working listing.
-func (r *Reckoning) list(ordinal int64, h hint) {
+// account enters a working session's listing: the messages that have a ledger
+// record and those that came to none. One of the latter that an earlier
+// session of the run accounted for already, and this one only did not reach,
+// is not counted twice.
+func (r *Reckoning) account(recorded map[int64]hint, left []openEntry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.listed[ordinal] = h
-}
-
-// leave notes a listed message that came to no record in this session.
-func (r *Reckoning) leave(h hint, fate Fate, why failure) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.open = append(r.open, openEntry{h, fated{fate, why}})
+	earlier := map[hint]int{}
+	for ordinal, h := range r.listed {
+		if _, again := recorded[ordinal]; !again {
+			earlier[h]++
+		}
+	}
+	for ordinal, h := range recorded {
+		r.listed[ordinal] = h
+	}
+	for _, e := range left {
+		if earlier[e.hint] > 0 {
+			earlier[e.hint]--
+			continue
+		}
+		r.open = append(r.open, e)
+	}
 }
 
 // settle notes what became of a message. Within a run Stored outlasts Known,
-// and both replace Failed.
+// and both outlast Failed.
 func (r *Reckoning) settle(ordinal int64, fate Fate, why failure) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if before, ok := r.settled[ordinal]; ok && before.fate == Stored {
+	if before, ok := r.settled[ordinal]; ok && (before.fate == Stored || (before.fate == Known && fate == Failed)) {
 		return
 	}
 	r.settled[ordinal] = fated{fate, why}

@@ -2,7 +2,6 @@ package migrate
 
 import (
 	"context"
-	"slices"
 
 	"popmigrate/checkpoint"
 )
@@ -19,9 +18,8 @@ func (v *visit) review(ctx context.Context) error {
 	if len(entries) == 0 {
 		// An empty listing may be a server's failure. Two in a row agree.
 		suspicious := len(pending) > 0 || v.present() > 0
-		agreed := v.reck.emptied
-		v.reck.emptied = suspicious
-		if suspicious && !agreed {
+		v.reck.emptied = suspicious && !v.reck.emptied
+		if v.reck.emptied {
 			return nil
 		}
 	} else {
@@ -82,7 +80,11 @@ func (v *visit) present() (n int) {
 func (v *visit) credible(ctx context.Context) (bool, error) {
 	var unknown []int
 	for i, record := range v.record {
-		if record == noRecord {
+		e := v.listing.Entries[i]
+		// One that failed before under this unique-id is no stranger, though
+		// it has no record.
+		failedBefore := e.UniqueID != "" && !v.drop.Weak && v.attempts.count(hint{e.UniqueID, e.Octets}) > 0
+		if record == noRecord && !failedBefore {
 			unknown = append(unknown, i)
 		}
 	}
@@ -146,5 +148,13 @@ func (v *visit) countLate() {
 
 // unreached tells whether messages wait for another session.
 func (v *visit) unreached() bool {
-	return !v.audit && slices.ContainsFunc(v.left, func(f fated) bool { return f.reason == "not reached" })
+	for i, left := range v.left {
+		if v.record[i] == noRecord && left.reason == notReached {
+			return true
+		}
+	}
+	return false
 }
+
+// notReached is why an entry has no record when its session ended before its turn.
+const notReached = "not reached"

@@ -14,8 +14,11 @@ const (
 	defaultAttempts  = 4
 	defaultBackoff   = 10 * time.Second
 	defaultSliceTime = 10 * time.Minute
-	hintsMost        = 8                // times that a server's "later" is heeded for one maildrop
-	longestWait      = 15 * time.Minute // between two tries
+	// Some servers delete after they have answered QUIT.
+	defaultAuditPause = 200 * time.Millisecond
+	restlessMost      = 20
+	hintsMost         = 8                // times that a server's "later" is heeded for one maildrop
+	longestWait       = 15 * time.Minute // between two tries
 )
 
 // WithDefaults returns l with every zero field set to its default.
@@ -36,6 +39,7 @@ func (l Limits) WithDefaults() Limits {
 	span(&l.HostPause, defaultHostPause)
 	span(&l.Backoff, defaultBackoff)
 	span(&l.SliceTime, defaultSliceTime)
+	span(&l.AuditPause, defaultAuditPause)
 	if l.Memory <= 0 {
 		l.Memory = 64 << 20
 	}
@@ -67,6 +71,7 @@ type task struct {
 	notBefore time.Time
 	attempts  int // sessions that failed since the last progress
 	hints     int
+	restless  int // sessions in a row that wanted another one and settled nothing
 	sessions  int
 	begun     time.Time
 	last      Outcome
@@ -217,6 +222,15 @@ func (r *runner) end(e ending) {
 	switch {
 	case o.Verdict == More:
 		t.attempts, t.hints = 0, 0
+		if t.restless++; o.Progress {
+			t.restless = 0
+		}
+		if t.restless > restlessMost {
+			t.last = Outcome{Verdict: Never, Class: ClassServer,
+				Reason: fmt.Sprintf("%d sessions in a row changed nothing, and still there is something to do", t.restless)}
+			r.finish(t)
+			return
+		}
 	case o.Verdict == Later && o.Hinted && t.hints < hintsMost:
 		wait = min(o.After<<t.hints, longestWait)
 		t.hints++

@@ -11,11 +11,6 @@ import (
 	"popmigrate/sinks"
 )
 
-// auditPause is waited before a session that looks for what was deleted; each
-// time the server still lists it the pause grows tenfold, for some servers
-// delete after they have answered.
-const auditPause = 200 * time.Millisecond
-
 // outcome says what a session came to and what is to be done next.
 func (v *visit) outcome(problem error) Outcome {
 	if problem != nil {
@@ -35,11 +30,11 @@ func (v *visit) outcome(problem error) Outcome {
 		v.reck.worked = false
 	case unreached || v.weakened:
 		o.Verdict, o.After = More, v.facts.LoginDelay
-	case len(v.marks) > 0 || v.reck.emptied:
-		o.Verdict, o.After = More, max(v.facts.LoginDelay, v.pauseBeforeAudit())
 	case v.shorts && v.wantsDeletion() && !v.reck.again:
 		v.reck.again, v.reck.worked = true, false
-		o.Verdict, o.After = More, v.facts.LoginDelay
+		o.Verdict, o.After = More, max(v.facts.LoginDelay, v.pauseBeforeAudit())
+	case len(v.marks) > 0 || v.reck.emptied:
+		o.Verdict, o.After = More, max(v.facts.LoginDelay, v.pauseBeforeAudit())
 	}
 	return o
 }
@@ -53,7 +48,7 @@ func (v *visit) pauseBeforeAudit() time.Duration {
 	for _, mark := range v.marks {
 		tries = max(tries, v.drop.Messages[mark.record].Mark.Tries)
 	}
-	pause := auditPause
+	pause := v.job.Limits.WithDefaults().AuditPause
 	for ; tries > 1; tries-- {
 		pause *= 10
 	}
@@ -110,8 +105,8 @@ func (v *visit) status(o *Outcome) checkpoint.Status {
 	case o.Verdict != Done:
 		s.State = "incomplete"
 	default:
-		for _, left := range v.left {
-			if left.fate == Failed {
+		for i, left := range v.left {
+			if v.record[i] == noRecord && left.fate == Failed {
 				s.State, s.Reason = "incomplete", left.reason
 			}
 		}

@@ -1,0 +1,195 @@
+package pop3test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// state says when a command is allowed.
+type state int
+
+const (
+	always state = iota
+	beforeLogin
+	afterLogin
+)
+
+// commands are the commands that the server has.
+var commands = map[string]struct {
+	when  state
+	serve func(s *session, r *reply, args string) error
+}{
+	"CAPA": {always, (*session).serveCapa},
+	"QUIT": {always, (*session).serveQuit},
+	"STLS": {beforeLogin, (*session).serveSTLS},
+	"USER": {beforeLogin, (*session).serveUser},
+	"PASS": {beforeLogin, (*session).servePass},
+	"APOP": {beforeLogin, (*session).serveAPOP},
+	"AUTH": {beforeLogin, (*session).serveAuth},
+	"STAT": {afterLogin, (*session).serveStat},
+	"LIST": {afterLogin, (*session).serveList},
+	"UIDL": {afterLogin, (*session).serveUIDL},
+	"RETR": {afterLogin, (*session).serveRetr},
+	"TOP":  {afterLogin, (*session).serveTop},
+	"DELE": {afterLogin, (*session).serveDele},
+	"NOOP": {afterLogin, (*session).serveNoop},
+	"RSET": {afterLogin, (*session).serveRset},
+}
+
+// entries returns the messages without a mark, as a listing shows them.
+func (s *session) entries(r *reply) []Entry {
+	entries := make([]Entry, 0, len(s.messages))
+	for i := range s.messages {
+		if m := &s.messages[i]; !m.marked {
+			entries = append(entries, Entry{i + 1, m.UniqueID, int64(len(m.Content))})
+		}
+	}
+	if r.entries != nil {
+		entries = r.entries(entries)
+	}
+	return entries
+}
+
+func (s *session) serveStat(r *reply, _ string) error {
+	entries := s.entries(r)
+	var octets int64
+	for _, entry := range entries {
+		octets += max(entry.Octets, 0)
+	}
+	return s.ok(r, fmt.Sprintf("%d %d", len(entries), octets))
+}
+
+func (s *session) serveList(r *reply, args string) error {
+	return s.listing(r, args, "scan listing follows", scanLine)
+}
+
+func (s *session) serveUIDL(r *reply, args string) error {
+	return s.listing(r, args, "unique-id listing follows", uniqueIDLine)
+}
+
+// listing answers LIST and UIDL, for one message or for all.
+func (s *session) listing(r *reply, args, text string, line func([]byte, Entry) []byte) error {
+	entries := s.entries(r)
+	if args != "" {
+		number, err := strconv.Atoi(args)
+		for _, entry := range entries {
+			if err == nil && entry.Number == number {
+				return s.ok(r, string(line(nil, entry)))
+			}
+		}
+		return s.err(r, "no such message")
+	}
+	if err := s.ok(r, text); err != nil {
+		return err
+	}
+	var buf []byte
+	for _, entry := range entries {
+		buf = append(line(buf[:0], entry), "\r\n"...)
+		if _, err := s.out.Write(buf); err != nil {
+			return err
+		}
+	}
+	_, err := s.out.Write(termination)
+	return err
+}
+
+// lines answers with a multi-line reply of short lines.
+func (s *session) lines(r *reply, text string, lines []string) error {
+	if err := s.ok(r, text); err != nil {
+		return err
+	}
+	for _, line := range lines {
+		if _, err := s.out.WriteString(line + "\r\n"); err != nil {
+			return err
+		}
+	}
+	_, err := s.out.Write(termination)
+	return err
+}
+
+// message returns the message of a message-number that has no mark, else the
+// reason.
+func (s *session) message(number string) (m *listed, index int, reason string) {
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || n > len(s.messages) {
+		return nil, 0, "no such message"
+	}
+	m = &s.messages[n-1]
+	if m.marked {
+		return nil, 0, "message is deleted"
+	}
+	return m, n - 1, ""
+}
+
+func (s *session) serveRetr(r *reply, args string) error {
+	m, _, reason := s.message(args)
+	if m == nil {
+		return s.err(r, reason)
+	}
+	return s.send(r, m, func(content []byte) []byte { return content })
+}
+
+func (s *session) serveTop(r *reply, args string) error {
+	number, count, _ := strings.Cut(args, " ")
+	lines, err := strconv.Atoi(count)
+	if err != nil || lines < 0 {
+		return s.err(r, "message-number and number of lines wanted")
+	}
+	m, _, reason := s.message(number)
+	if m == nil {
+		return s.err(r, reason)
+	}
+	return s.send(r, m, func(content []byte) []byte { return top(content, lines) })
+}
+
+// send answers with a part of a message.
+func (s *session) send(r *reply, m *listed, part func([]byte) []byte) error {
+	if !s.maildrop.holds(m.key) {
+		return s.err(r, "message is gone")
+	}
+	content := part(m.Content)
+	if err := s.ok(r, strconv.Itoa(len(content))+" octets"); err != nil {
+		return err
+	}
+	if r.content != nil {
+		content = r.content(content)
+	}
+	return writeMessage(s.out, content, r.asIs)
+}
+
+func (s *session) serveDele(r *reply, args string) error {
+	m, index, reason := s.message(args)
+	if m == nil {
+		return s.err(r, reason)
+	}
+	m.marked = true
+	s.marks = append(s.marks, index)
+	if r.update != nil {
+		s.update(*r.update)
+	}
+	return s.ok(r, "message marked")
+}
+
+func (s *session) serveNoop(r *reply, _ string) error { return s.ok(r, "") }
+
+func (s *session) serveRset(r *reply, _ string) error {
+	for _, i := range s.marks {
+		s.messages[i].marked = false
+	}
+	s.marks = nil
+	return s.ok(r, "marks removed")
+}
+
+// serveQuit answers QUIT, which after the login enters the UPDATE state (RFC
+// 1939 section 6).
+func (s *session) serveQuit(r *reply, _ string) error {
+	if s.maildrop != nil {
+		marks := Marks
+		if r.update != nil {
+			marks = *r.update
+		}
+		s.update(marks)
+	}
+	return s.ok(r, "goodbye")
+}
