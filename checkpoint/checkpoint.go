@@ -30,7 +30,10 @@ type Store interface {
 	// Commit makes the changes durable, all or none, in order. Changes of many
 	// callers may share one transaction (group commit); each caller's own stay
 	// together. Once Commit has failed for a reason of the store's (disk full,
-	// damage) every later Commit fails too.
+	// damage) every later Commit fails too. A commit with a change that cannot
+	// be (unknown maildrop or message, an ordinal that leaves a gap, a value out
+	// of range) is refused by itself and the store goes on. UniqueID may hold any
+	// octets; other strings are UTF-8 without NUL.
 	Commit(ctx context.Context, changes ...Change) error
 
 	// Status returns one row per maildrop, by name, without touching message rows.
@@ -50,6 +53,10 @@ var (
 	ErrForeign = errors.New("not a popmigrate ledger")
 	ErrNewer   = errors.New("ledger was written by a newer popmigrate")
 	ErrDamaged = errors.New("ledger is damaged")
+
+	ErrFull     = errors.New("disk full")                  // from Commit and Load; every later Commit fails too
+	ErrReadOnly = errors.New("ledger is open for reading") // from Commit, after OpenReadOnly
+	ErrClosed   = errors.New("ledger is closed")           // from everything, after Close
 )
 
 // Key names a maildrop in a ledger.

@@ -1,0 +1,257 @@
+package checkpoint
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Names in the ledger's folder.
+const (
+	ledgerName = "ledger.db"
+	lockName   = "lock"
+	newSuffix  = ".new" // of a ledger in the making
+)
+
+// access says how a database file is opened. Neither creates it.
+type access struct {
+	mode        string
+	connections int
+	pragmas     []string
+}
+
+// busyTimeout is how long, in milliseconds, a statement waits for another
+// program, such as a database tool, to give up a lock.
+const busyTimeout = "busy_timeout(10000)"
+
+// cell_size_check finds damage where it lies instead of where it leads;
+// fullfsync is what a sync needs on macOS to reach the disk.
+var (
+	forWriting = access{"rw", 1, []string{
+		busyTimeout, "journal_mode(WAL)", "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)",
+		"foreign_keys(1)", "wal_autocheckpoint(16000)", "cache_size(-32768)", "cell_size_check(1)", "trusted_schema(0)",
+	}}
+	forReading = access{"ro", 4, []string{
+		busyTimeout, "query_only(1)", "cache_size(-8192)", "cell_size_check(1)", "trusted_schema(0)",
+	}}
+)
+
+// openDatabase opens no connection yet.
+func openDatabase(path string, how access) (*sql.DB, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path // a drive letter
+	}
+	name := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{
+		"mode":    {how.mode},
+		"_pragma": how.pragmas,
+	}.Encode()}
+	db, err := sql.Open("sqlite", name.String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(how.connections)
+	db.SetMaxIdleConns(how.connections)
+	return db, nil
+}
+
+// identify returns the id of the ledger at path, or tells why it is none that
+// this program can read, without changing it; oldest is the lowest schema
+// version that will do. SQLite itself reads the header:
+// a second descriptor of this process on the file would, when closed, give up
+// the locks that SQLite holds through another (POSIX record locks).
+func identify(ctx context.Context, path string, oldest int) (id string, err error) {
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return "", err
+	case !info.Mode().IsRegular():
+		return "", fmt.Errorf("%w: not a regular file", ErrForeign)
+	case info.Size() == 0:
+		return "", damaged("the file is empty")
+	}
+	db, err := openDatabase(path, forReading)
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return "", foreign(err)
+	}
+	defer conn.Close()
+	var application int64
+	if err := conn.QueryRowContext(ctx, "PRAGMA application_id").Scan(&application); err != nil {
+		return "", foreign(err)
+	}
+	if application != applicationID {
+		return "", fmt.Errorf("%w: a database of another program", ErrForeign)
+	}
+	version, err := schemaVersion(ctx, conn, len(migrations))
+	if err != nil {
+		return "", err
+	}
+	if version < 1 {
+		return "", damaged("schema version %d", version)
+	}
+	if version < oldest {
+		return "", fmt.Errorf("%w: schema version %d", errOlder, version)
+	}
+	err = conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'ledger_id'").Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = damaged("it has no id")
+	}
+	return id, err
+}
+
+// foreign finds out what it means that the header cannot be read. A ledger
+// never has a rollback journal.
+func foreign(err error) error {
+	var failure *sqlite.Error
+	if errors.As(err, &failure) {
+		code := failure.Code()
+		if code&0xff == sqlite3.SQLITE_NOTADB || code == sqlite3.SQLITE_READONLY_ROLLBACK {
+			return fmt.Errorf("%w: %w", ErrForeign, err)
+		}
+	}
+	return err
+}
+
+// createIfAbsent makes a whole new ledger where there is none. The run lock
+// is held, so a ledger in the making is a dead run's.
+func createIfAbsent(ctx context.Context, path string, opts *Options, now time.Time) error {
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if _, err := os.Lstat(path + "-wal"); !errors.Is(err, os.ErrNotExist) {
+		return errors.Join(damaged("%s is missing, but its -wal, which may hold what was committed, is there", ledgerName), err)
+	}
+	fresh := path + newSuffix
+	for _, companion := range []string{"", "-journal", "-wal", "-shm"} {
+		if err := os.Remove(fresh + companion); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	// Made here, because SQLite would give it mode 0644; what SQLite puts
+	// beside it gets its mode from it.
+	f, err := os.OpenFile(fresh, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := fill(ctx, fresh, opts, now); err != nil {
+		return err
+	}
+	if err := syncFile(fresh); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// fill writes schema and identity into an empty file and closes it.
+func fill(ctx context.Context, path string, opts *Options, now time.Time) (err error) {
+	db, err := openDatabase(path, forWriting)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
+		return err
+	}
+	if err := upgrade(ctx, conn, migrations); err != nil {
+		return err
+	}
+	id := make([]byte, 16)
+	rand.Read(id) // never fails
+	return putMeta(ctx, conn, map[string]string{
+		"ledger_id":       hex.EncodeToString(id),
+		"created":         now.UTC().Format(time.RFC3339),
+		"created_version": opts.Version,
+	})
+}
+
+// prepareForRun checks that the settings took (a file system may lack what
+// WAL needs), upgrades the schema and notes who runs.
+func prepareForRun(ctx context.Context, conn *sql.Conn, opts *Options) error {
+	var mode string
+	if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("no write-ahead log on this file system (journal mode %q)", mode)
+	}
+	if err := upgrade(ctx, conn, migrations); err != nil {
+		return err
+	}
+	return putMeta(ctx, conn, map[string]string{"job_digest": opts.JobDigest, "version": opts.Version})
+}
+
+// putMeta writes the entries that are not yet so.
+func putMeta(ctx context.Context, conn *sql.Conn, entries map[string]string) error {
+	for name, value := range entries {
+		_, err := conn.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES (?, ?)
+			ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value <> excluded.value`, name, value)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeDir makes the folder where it is not, durably.
+func makeDir(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		if errors.Is(err, os.ErrExist) {
+			return nil // if it is no folder, the lock in it will say so
+		}
+		return err
+	}
+	return syncDir(filepath.Dir(dir))
+}
+
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// syncDir makes a folder's entries durable. Windows has no such call and
+// keeps them by itself.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
