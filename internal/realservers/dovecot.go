@@ -1,0 +1,156 @@
+package realservers
+
+import (
+	"crypto/x509"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+)
+
+// Dovecot is a running Dovecot with one Maildir per user. Users are given at
+// the start; each has the password "pw-" and the name.
+type Dovecot struct {
+	Addr    string // POP3 in clear text, with STLS
+	TLSAddr string // POP3 with TLS from the first octet
+	LMTP    string // path of the LMTP socket; recipients are the users' names
+	CAFile  string
+	CAs     *x509.CertPool
+
+	t   testing.TB
+	dir string
+}
+
+// StartDovecot runs Dovecot for the users until the test ends.
+func StartDovecot(t testing.TB, users ...string) *Dovecot {
+	t.Helper()
+	need(t, "dovecot")
+	dir := tempDir(t)
+	d := &Dovecot{t: t, dir: dir, CAs: certificate(t, dir), CAFile: filepath.Join(dir, "ca.pem"),
+		LMTP: filepath.Join(dir, "run", "lmtp")}
+	plain, secure := freePort(t), freePort(t)
+	d.Addr, d.TLSAddr = "127.0.0.1:"+plain, "127.0.0.1:"+secure
+	var passwd strings.Builder
+	for _, user := range users {
+		fmt.Fprintf(&passwd, "%s:{PLAIN}pw-%s::::::\n", user, user)
+		for _, sub := range []string{"tmp", "new", "cur"} {
+			d.mkdir(filepath.Join("home", user, "Maildir", sub))
+		}
+	}
+	write(t, filepath.Join(dir, "passwd"), []byte(passwd.String()))
+	config := filepath.Join(dir, "dovecot.conf")
+	write(t, config, []byte(strings.NewReplacer("@DIR@", dir, "@PLAIN@", plain, "@TLS@", secure).Replace(dovecotConfig)))
+	start(t, "tcp", d.Addr, "dovecot", "-F", "-c", config)
+	return d
+}
+
+// The user id of all mail; it needs no entry in the password database.
+const mailUID = 61000
+
+const dovecotConfig = `
+protocols = pop3 lmtp
+listen = 127.0.0.1
+base_dir = @DIR@/run
+state_dir = @DIR@/state
+log_path = @DIR@/log
+instance_name = popmigrate-test
+first_valid_uid = 1
+mail_home = @DIR@/home/%n
+mail_location = maildir:~/Maildir
+mail_uid = 61000
+mail_gid = 61000
+disable_plaintext_auth = no
+auth_mechanisms = plain login apop
+ssl = yes
+ssl_cert = <@DIR@/cert.pem
+ssl_key = <@DIR@/key.pem
+passdb {
+  driver = passwd-file
+  args = @DIR@/passwd
+}
+userdb {
+  driver = passwd-file
+  args = username_format=%n @DIR@/passwd
+  override_fields = uid=61000 gid=61000 home=@DIR@/home/%n
+}
+namespace inbox {
+  inbox = yes
+}
+service pop3-login {
+  inet_listener pop3 {
+    port = @PLAIN@
+  }
+  inet_listener pop3s {
+    port = @TLS@
+    ssl = yes
+  }
+}
+service lmtp {
+  unix_listener lmtp {
+    mode = 0666
+  }
+}
+service stats {
+  unix_listener stats-writer {
+    mode = 0666
+  }
+}
+`
+
+func (d *Dovecot) mkdir(name string) {
+	d.t.Helper()
+	path := d.dir
+	for _, part := range strings.Split(name, string(filepath.Separator)) {
+		path = filepath.Join(path, part)
+		if err := os.Mkdir(path, 0o755); err != nil && !os.IsExist(err) {
+			d.t.Fatal(err)
+		}
+		if err := os.Chown(path, mailUID, mailUID); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+}
+
+// Seed puts a message into a user's Maildir, octet for octet; name is its file
+// name and must be new.
+func (d *Dovecot) Seed(user, name string, content []byte) {
+	d.t.Helper()
+	path := filepath.Join(d.dir, "home", user, "Maildir", "new", name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := os.Chown(path, mailUID, mailUID); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// Left returns the contents of the files in a user's Maildir, by file name.
+func (d *Dovecot) Left(user string) [][]byte {
+	d.t.Helper()
+	var names []string
+	for _, sub := range []string{"new", "cur"} {
+		found, err := filepath.Glob(filepath.Join(d.dir, "home", user, "Maildir", sub, "*"))
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		names = append(names, found...)
+	}
+	sort.Slice(names, func(i, k int) bool { return filepath.Base(names[i]) < filepath.Base(names[k]) })
+	contents := make([][]byte, len(names))
+	for i, name := range names {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		contents[i] = content
+	}
+	return contents
+}
+
+// Log returns what Dovecot logged.
+func (d *Dovecot) Log() string {
+	log, _ := os.ReadFile(filepath.Join(d.dir, "log"))
+	return string(log)
+}

@@ -1,0 +1,82 @@
+package jobs
+
+import (
+	"crypto/tls"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"popmigrate/migrate"
+	"popmigrate/pop3"
+	"popmigrate/sinks"
+)
+
+// The schema of a job file: which blocks and attributes stand where. What an
+// attribute may hold is decided where it is read.
+
+var fileSchema = &hcl.BodySchema{
+	Blocks: []hcl.BlockHeaderSchema{{Type: "job", LabelNames: []string{"name"}}},
+}
+
+var jobSchema = &hcl.BodySchema{
+	Attributes: attributes("delete"),
+	Blocks: []hcl.BlockHeaderSchema{
+		{Type: "accounts"},
+		{Type: "account", LabelNames: []string{"name"}},
+		{Type: "source", LabelNames: []string{"kind"}},
+		{Type: "sink", LabelNames: []string{"kind", "name"}},
+		{Type: "checkpoint"},
+		{Type: "limits"},
+	},
+}
+
+var (
+	accountsSchema   = &hcl.BodySchema{Attributes: attributes("csv")}
+	accountSchema    = &hcl.BodySchema{Attributes: attributes("user", "password", "server", "target", "hold", "source")}
+	checkpointSchema = &hcl.BodySchema{Attributes: attributes("dir")}
+	limitsSchema     = &hcl.BodySchema{Attributes: attributes("sessions", "sessions_per_host", "login_spacing",
+		"host_pause", "attempts", "backoff", "slice_time", "slice_messages", "memory")}
+)
+
+var (
+	demoSchema = &hcl.BodySchema{Attributes: attributes("name", "pipelining")}
+	pop3Schema = &hcl.BodySchema{
+		Attributes: attributes("name", "server", "tls", "allow_cleartext", "tls_ca", "tls_pin", "tls_server_name",
+			"tls_min", "auth", "login", "password", "pipelining", "preset"),
+		Blocks: []hcl.BlockHeaderSchema{{Type: "timeouts"}, {Type: "oauth2"}, {Type: "kerberos"}},
+	}
+	timeoutsSchema = &hcl.BodySchema{Attributes: attributes("dial", "tls", "greeting", "command", "login", "data", "quit")}
+)
+
+var (
+	mboxSchema    = &hcl.BodySchema{Attributes: attributes("dir", "compression", "segment")}
+	maildirSchema = &hcl.BodySchema{Attributes: attributes("dir")}
+	deliverSchema = &hcl.BodySchema{Attributes: attributes("server", "recipient", "tls", "allow_cleartext", "tls_ca",
+		"mail_from", "user", "password")}
+)
+
+func attributes(names ...string) []hcl.AttributeSchema {
+	list := make([]hcl.AttributeSchema, len(names))
+	for i, name := range names {
+		list[i].Name = name
+	}
+	return list
+}
+
+// words are what an attribute with a fixed choice may say; the first is the
+// default.
+type words[T any] []struct {
+	Word  string
+	Value T
+}
+
+var (
+	deleteWords = words[migrate.DeletePolicy]{{"never", migrate.DeleteNever}, {"verified", migrate.DeleteVerified},
+		{"accepted", migrate.DeleteAccepted}, {"forbidden", migrate.DeleteForbidden}}
+	tlsWords        = words[migrate.TLSMode]{{"implicit", migrate.TLSImplicit}, {"starttls", migrate.TLSStart}, {"none", migrate.TLSNone}}
+	deliverTLSWords = words[migrate.TLSMode]{{"starttls", migrate.TLSStart}, {"implicit", migrate.TLSImplicit}, {"none", migrate.TLSNone}}
+	tlsMinWords     = words[uint16]{{"1.2", tls.VersionTLS12}, {"1.3", tls.VersionTLS13}, {"1.1", tls.VersionTLS11}, {"1.0", tls.VersionTLS10}}
+	authWords       = words[string]{{"auto", "auto"}, {"plain", "plain"}, {"user", "user"}, {"apop", "apop"}}
+	pipeliningWords = words[pop3.Pipelining]{{"auto", pop3.PipelineAuto}, {"on", pop3.PipelineOn}, {"off", pop3.PipelineOff}}
+	codecWords      = words[sinks.Compression]{{"zstd", sinks.Zstd}, {"gzip", sinks.Gzip}, {"none", sinks.Uncompressed}}
+	mailFromWords   = words[bool]{{"<>", false}, {"return-path", true}} // true: the header's Return-Path
+)

@@ -1,0 +1,81 @@
+package jobs
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"popmigrate/migrate"
+)
+
+// The registered ports of POP3 (RFC 1939, RFC 8314 section 7.3).
+const (
+	popPort  = "110"
+	popsPort = "995"
+)
+
+// defaultPort returns the port for a TLS mode.
+func defaultPort(mode migrate.TLSMode) string {
+	if mode == migrate.TLSImplicit {
+		return popsPort
+	}
+	return popPort
+}
+
+// parseServer splits host, host:port, [v6], [v6]:port or a bare IPv6 address;
+// port is "" where none is given.
+func parseServer(s string) (host, port string, err error) {
+	if address, err := netip.ParseAddr(s); err == nil {
+		return address.String(), "", nil
+	}
+	host, port = splitHost(s)
+	if strings.HasPrefix(s, "[") {
+		if address, err := netip.ParseAddr(host); err != nil || !address.Is6() {
+			return "", "", errors.New("what stands in [ ] is no IPv6 address")
+		}
+	} else if host == "" || strings.ContainsFunc(host, notInHost) {
+		return "", "", errors.New("expected host or host:port")
+	}
+	if port == "" && strings.HasSuffix(s, ":") {
+		return "", "", errors.New("the port after the colon is missing")
+	}
+	if port != "" {
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || n == 0 || port[0] == '+' {
+			return "", "", errors.New("the port is not a number from 1 to 65535")
+		}
+		port = strconv.FormatUint(n, 10)
+	}
+	return host, port, nil
+}
+
+// splitHost takes the port off a server, judging nothing.
+func splitHost(s string) (host, port string) {
+	if rest, ok := strings.CutPrefix(s, "["); ok {
+		if inside, after, ok := strings.Cut(rest, "]"); ok {
+			return inside, strings.TrimPrefix(after, ":")
+		}
+		return s, ""
+	}
+	host, port, _ = strings.Cut(s, ":")
+	return host, port
+}
+
+func notInHost(r rune) bool {
+	return r <= ' ' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError || strings.ContainsRune(`/\@?#[]:;,"'<>|%`, r)
+}
+
+// joinServer returns host:port.
+func joinServer(host, port string) string { return net.JoinHostPort(host, port) }
+
+// isLoopback tells whether host is this machine for certain.
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback()
+}

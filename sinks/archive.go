@@ -1,0 +1,105 @@
+package sinks
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+
+	"popmigrate/internal/durable"
+)
+
+// archiveFile stands in every archive directory and says whose it is.
+const archiveFile = "popmigrate.id"
+
+// archiveMark is the content of archiveFile. The ledger holds the same id,
+// and a generation that it raises, durably, before each opening for writing.
+// An archive whose generation is not lower than the ledger's was therefore
+// opened by a newer ledger: the one at hand is a restored copy that knows
+// less than the archive holds.
+type archiveMark struct {
+	ID         string `json:"id"`
+	Generation int64  `json:"generation"`
+	Maildrop   string `json:"maildrop"`
+	Format     string `json:"format"`
+}
+
+// checkArchive tells whether the archive in dir belongs to the ledger that
+// speaks through o. holdsMail says whether dir holds mail in the format at
+// hand. It changes nothing: call claimArchive only after everything else that
+// may refuse the archive was checked too, or a refused opening would raise
+// the generation and lock out the right ledger.
+func checkArchive(fsys durable.FS, dir, format string, o Opening, holdsMail bool) error {
+	path := filepath.Join(dir, archiveFile)
+	content, err := durable.ReadFile(fsys, path, 64<<10)
+	if errors.Is(err, fs.ErrNotExist) {
+		return checkUnclaimed(dir, o, holdsMail)
+	}
+	if err != nil {
+		return &Error{Op: "open", Object: path, Err: err}
+	}
+	var mark archiveMark
+	if err := json.Unmarshal(content, &mark); err != nil {
+		return &Error{Op: "open", Object: path, Err: fmt.Errorf("%w: unreadable id: %v", ErrForeign, err),
+			Hint: "restore this file from a backup, or choose another directory for the sink"}
+	}
+	switch {
+	case mark.ID != o.ArchiveID:
+		return &Error{Op: "open", Object: dir, Err: fmt.Errorf("%w: the archive has id %.64q, the ledger %q", ErrForeign, mark.ID, o.ArchiveID),
+			Hint: "use the ledger that this archive was made with, or choose an empty directory for the sink"}
+	case mark.Format != format:
+		return &Error{Op: "open", Object: dir, Err: fmt.Errorf("%w: the archive is in format %.64q, not %q", ErrForeign, mark.Format, format),
+			Hint: "choose another directory for this sink"}
+	case mark.Generation >= o.Generation:
+		return &Error{Op: "open", Object: dir,
+			Err:  fmt.Errorf("%w: the archive was last opened as generation %d, this ledger is at %d and so is an older copy", ErrForeign, mark.Generation, o.Generation),
+			Hint: "restore the newest copy of the ledger, or choose an empty directory for the sink and fetch again"}
+	}
+	return nil
+}
+
+// checkUnclaimed judges a directory without an id.
+func checkUnclaimed(dir string, o Opening, holdsMail bool) error {
+	if holdsCopies(o) {
+		return &Error{Op: "open", Object: dir, Err: fmt.Errorf("%w: the ledger holds copies in it, but it has no %s", ErrDamaged, archiveFile),
+			Hint: "was the archive moved or deleted? put it back where it was; nothing is deleted on the server until then"}
+	}
+	if holdsMail {
+		return &Error{Op: "open", Object: dir, Err: fmt.Errorf("%w: it holds mail, but no %s and the ledger knows nothing of it", ErrForeign, archiveFile),
+			Hint: "choose an empty directory for the sink, or move these files away"}
+	}
+	return nil
+}
+
+// holdsCopies tells whether the ledger has committed a copy in this sink.
+func holdsCopies(o Opening) bool {
+	if o.Copies != nil {
+		for range o.Copies {
+			return true
+		}
+	}
+	return false
+}
+
+// claimArchive enters the ledger's id and generation in the archive, durably,
+// making dir where it does not exist.
+func claimArchive(fsys durable.FS, dir, format string, o Opening) error {
+	mark := archiveMark{ID: o.ArchiveID, Generation: o.Generation, Maildrop: o.Maildrop, Format: format}
+	content, err := json.MarshalIndent(mark, "", "  ")
+	if err != nil {
+		return &Error{Op: "open", Object: dir, Err: err}
+	}
+	err = durable.MkdirAll(fsys, dir)
+	if err == nil {
+		err = durable.Publish(fsys, filepath.Join(dir, archiveFile), func(w io.Writer) error {
+			_, err := w.Write(append(content, '\n'))
+			return err
+		})
+	}
+	if err != nil {
+		return &Error{Op: "open", Object: dir, Err: err}
+	}
+	return nil
+}

@@ -1,0 +1,269 @@
+package sinks
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"popmigrate/internal/durable"
+)
+
+// maildirSink is an open maildir. See OpenMaildir.
+type maildirSink struct {
+	cfg      MaildirConfig
+	maildrop string
+	found    maildirIndex // what a crash left and a Store may adopt
+	err      error        // of the Store that failed: nothing more is stored
+}
+
+var _ Sink = (*maildirSink)(nil)
+
+// maildirWorkers is how many files of a group are on their way at once: their
+// syncs share the device's work, and the file system commits them together.
+const maildirWorkers = 16
+
+// maildirFile is a message on its way into the maildir.
+type maildirFile struct {
+	place  maildirPlace
+	octets int64  // on disk
+	temp   string // path in tmp
+	name   string // in new
+	folder string // where it was found, if a crash had left it
+}
+
+// Store implements Sink. Each message is written to a file in tmp, synced,
+// opened anew, decoded and compared; only then are the files of the group
+// renamed into new, and new is synced once.
+func (s *maildirSink) Store(ctx context.Context, group []Message) ([]Receipt, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	if len(group) == 0 {
+		return nil, nil
+	}
+	files := make([]maildirFile, len(group))
+	err := s.write(ctx, group, files)
+	if err == nil {
+		err = s.publish(files)
+	}
+	if err != nil {
+		s.discard(files)
+		s.err = &Error{Op: "store", Object: s.cfg.Dir, Err: err}
+		return nil, s.err
+	}
+	receipts := make([]Receipt, len(group))
+	for i, f := range files {
+		receipts[i] = Receipt{Proof: Verified, Where: f.place.where(), StoredOctets: f.octets}
+	}
+	return receipts, nil
+}
+
+// write brings every message into tmp, durable and compared, or finds it.
+func (s *maildirSink) write(ctx context.Context, group []Message, files []maildirFile) error {
+	workers, ctx := errgroup.WithContext(ctx)
+	workers.SetLimit(maildirWorkers)
+	for i := range group {
+		workers.Go(func() error {
+			if err := context.Cause(ctx); err != nil {
+				return err
+			}
+			scratch := maildirScratches.Get().(*maildirScratch)
+			defer maildirScratches.Put(scratch)
+			if err := s.keep(&group[i], &files[i], scratch); err != nil {
+				return messageError(&group[i], err)
+			}
+			return nil
+		})
+	}
+	return workers.Wait()
+}
+
+// keep adopts the file that a crash left of the message, or writes one.
+//
+// A file that has the message's id and other octets was changed by somebody
+// after this sink had compared it. It is left as it is, for it may be wanted,
+// and the message is written beside it under the next variant of its id.
+func (s *maildirSink) keep(m *Message, f *maildirFile, scratch *maildirScratch) error {
+	for variant := 1; variant <= maxVariant; variant++ {
+		f.place = maildirPlace{id: newMaildirID(s.maildrop, m, variant), wire: m.BareLF || m.BareCR}
+		if !s.found.has(f.place.id) {
+			return s.create(m, f, scratch)
+		}
+		err := s.adopt(m, f, scratch)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return s.create(m, f, scratch)
+		case !errors.Is(err, errCopyDiffers):
+			return err
+		}
+	}
+	return fmt.Errorf("%d files with its id hold something else", maxVariant)
+}
+
+// adopt makes a file that was found this message's copy. It was synced before
+// it was renamed, but by a process that did not live to say so.
+func (s *maildirSink) adopt(m *Message, f *maildirFile, scratch *maildirScratch) error {
+	file, err := s.found.open(f.place.id)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if f.octets, err = compareMaildir(file, f.place, m, scratch); err != nil {
+		return err
+	}
+	f.folder = filepath.Dir(file.Name())
+	return file.Sync()
+}
+
+// create writes the message to tmp and reads it back.
+func (s *maildirSink) create(m *Message, f *maildirFile, scratch *maildirScratch) error {
+	stem := maildirStem(m.Received, f.place.id)
+	temp := s.cfg.path(maildirTmp, stem)
+	file, err := s.cfg.FS.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, durable.FilePerm)
+	if err != nil {
+		return err
+	}
+	f.temp = temp
+	f.octets, err = writeMaildir(file, f.place, m, scratch)
+	if err == nil {
+		setTime(s.cfg.FS, temp, m.Received)
+		err = file.Sync()
+	}
+	if err == nil {
+		durable.DropCache(file)
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	f.name = maildirName(stem, f.octets, m.Octets, f.place)
+	return s.readBack(m, f, scratch)
+}
+
+// setTime makes a file's modification time the time the message was received,
+// which mail programs show. It is a courtesy: a file system that knows no
+// times, or not this one, is no reason to keep the message out.
+func setTime(fsys durable.FS, name string, received time.Time) {
+	if fsys, ok := fsys.(interface {
+		Chtimes(name string, atime, mtime time.Time) error
+	}); ok {
+		fsys.Chtimes(name, received, received)
+	}
+}
+
+func (s *maildirSink) readBack(m *Message, f *maildirFile, scratch *maildirScratch) error {
+	file, err := s.cfg.FS.OpenFile(f.temp, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	octets, err := compareMaildir(file, f.place, m, scratch)
+	if err == nil && octets != f.octets {
+		return errCopyDiffers
+	}
+	return err
+}
+
+// publish makes the group's files part of the maildir, durably.
+func (s *maildirSink) publish(files []maildirFile) error {
+	folders := map[string]bool{}
+	for i := range files {
+		f := &files[i]
+		if f.temp == "" {
+			folders[f.folder] = true
+			continue
+		}
+		folders[s.cfg.path(maildirNew)] = true
+		if err := s.cfg.FS.Rename(f.temp, s.cfg.path(maildirNew, f.name)); err != nil {
+			return err
+		}
+	}
+	for folder := range folders {
+		if err := durable.SyncDir(s.cfg.FS, folder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// discard removes what a failed Store left in tmp, if it still can; else the
+// next opening does. What is in new already, a later Store adopts.
+func (s *maildirSink) discard(files []maildirFile) {
+	for i := range files {
+		if files[i].temp != "" {
+			s.cfg.FS.Remove(files[i].temp)
+		}
+	}
+}
+
+// Committed implements Sink. Nothing is derived from the copies.
+func (s *maildirSink) Committed(context.Context) error { return nil }
+
+// Close implements Sink. No file is open between calls.
+func (s *maildirSink) Close() error { return nil }
+
+// maildirScratch is a worker's memory.
+type maildirScratch struct{ in, out [64 << 10]byte }
+
+var maildirScratches = sync.Pool{New: func() any { return new(maildirScratch) }}
+
+// writeMaildir writes the message in the form wanted and returns its octets on disk.
+func writeMaildir(w io.Writer, form maildirPlace, m *Message, scratch *maildirScratch) (int64, error) {
+	body, err := m.Open()
+	if err != nil {
+		return 0, err
+	}
+	defer body.Close()
+	file := maildirWriter{w: w, buffer: scratch.out[:0], keepCR: form.wire}
+	_, err = io.CopyBuffer(&file, body, scratch.in[:])
+	if err == nil {
+		err = file.flush()
+	}
+	return file.octets, err
+}
+
+// maildirWriter writes a wire form to a file, in LF form unless CRs are kept:
+// in a message that has one every CR stands before an LF.
+type maildirWriter struct {
+	w      io.Writer
+	buffer []byte // written when it is full
+	keepCR bool
+	octets int64 // written
+}
+
+func (w *maildirWriter) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0; {
+		part := rest
+		if i := bytes.IndexByte(rest, '\r'); i >= 0 && !w.keepCR {
+			part, rest = rest[:i], rest[i+1:]
+		} else {
+			rest = nil
+		}
+		for len(part) > 0 {
+			n := copy(w.buffer[len(w.buffer):cap(w.buffer)], part)
+			w.buffer, part = w.buffer[:len(w.buffer)+n], part[n:]
+			if len(part) == 0 {
+				break
+			}
+			if err := w.flush(); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return len(p), nil
+}
+
+func (w *maildirWriter) flush() error {
+	n, err := w.w.Write(w.buffer)
+	w.octets += int64(n)
+	w.buffer = w.buffer[:0]
+	return err
+}

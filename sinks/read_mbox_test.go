@@ -1,0 +1,200 @@
+package sinks
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"popmigrate/internal/durable/durabletest"
+)
+
+// TestMboxDamageIsFound spoils an archive in every way and wants Verify and
+// Reader to name the file.
+func TestMboxDamageIsFound(t *testing.T) {
+	const segment = "/archive/alice/000002.mbox"
+	tests := []struct {
+		name  string
+		spoil func(t *testing.T, fsys *durabletest.FS, l *mboxLedger)
+		file  string
+		bad   []int64 // ordinals reported; nil: the layout alone is wrong
+	}{
+		{"flipped bit", func(t *testing.T, fsys *durabletest.FS, l *mboxLedger) {
+			edit(t, fsys, segment+".zst", func(b []byte) []byte { b[10] ^= 4; return b })
+		}, "000002.mbox.zst", []int64{4}},
+		{"cut", func(t *testing.T, fsys *durabletest.FS, l *mboxLedger) {
+			edit(t, fsys, segment+".zst", func(b []byte) []byte { return b[:len(b)-1] })
+		}, "000002.mbox.zst", []int64{7}},
+		{"swapped frames", func(t *testing.T, fsys *durabletest.FS, l *mboxLedger) {
+			p, _ := parsePlace(l.copies[4].Where)
+			q, _ := parsePlace(l.copies[6].Where)
+			edit(t, fsys, segment+".zst", func(b []byte) []byte {
+				return slices.Concat(b[:p.frame.at], b[q.frame.at:], b[p.frame.at:q.frame.at])
+			})
+		}, "000002.mbox.zst", []int64{5, 6, 7}},
+		{"zeros", func(t *testing.T, fsys *durabletest.FS, l *mboxLedger) {
+			edit(t, fsys, segment+".zst", func(b []byte) []byte { return make([]byte, len(b)) })
+		}, "000002.mbox.zst", []int64{4, 5, 6, 7}},
+		{"missing segment", func(t *testing.T, fsys *durabletest.FS, l *mboxLedger) { remove(t, fsys, segment+".zst") }, "000002.mbox.zst", []int64{4, 5, 6, 7}},
+		{"surplus", func(t *testing.T, fsys *durabletest.FS, l *mboxLedger) {
+			edit(t, fsys, segment+".zst", func(b []byte) []byte { return append(b, 'x') })
+		}, "000002.mbox.zst", nil},
+		{"stray segment", func(t *testing.T, fsys *durabletest.FS, l *mboxLedger) {
+			edit(t, fsys, "/archive/alice/000007.mbox", func([]byte) []byte { return []byte("From a b\n\n\n") })
+		}, "000007.mbox", nil},
+		{"copy that is not known, in a frame", func(t *testing.T, fsys *durabletest.FS, l *mboxLedger) {
+			l.copies = slices.Delete(l.copies, 5, 6)
+		}, "000002.mbox.zst", nil},
+		{"frame that is not known", func(t *testing.T, fsys *durabletest.FS, l *mboxLedger) {
+			l.copies = slices.Delete(l.copies, 3, 4)
+		}, "000002.mbox.zst", nil},
+		{"sidecar damaged", func(t *testing.T, fsys *durabletest.FS, l *mboxLedger) {
+			edit(t, fsys, "/archive/alice/"+rawName(l.copies[1].Digest, ".zst"), func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
+		}, "000001.mbox.zst", []int64{2}},
+		{"sidecar missing", func(t *testing.T, fsys *durabletest.FS, l *mboxLedger) {
+			remove(t, fsys, "/archive/alice/"+rawName(l.copies[1].Digest, ".zst"))
+		}, "000001.mbox.zst", []int64{2}},
+		{"ledger with another digest", func(t *testing.T, fsys *durabletest.FS, l *mboxLedger) { l.copies[0].Digest[0] ^= 1 }, "000001.mbox.zst", []int64{1}},
+		{"ledger with another place", func(t *testing.T, fsys *durabletest.FS, l *mboxLedger) {
+			l.copies[5].Where = l.copies[4].Where
+		}, "000002.mbox.zst", []int64{6}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			fsys, cfg, ledger := twoSegments(t)
+			wantSound(t, cfg, ledger)
+			test.spoil(t, fsys, ledger)
+			var bad []int64
+			layout := VerifyMbox(t.Context(), cfg, slices.Values(ledger.copies), nil, func(c Copy, err error) {
+				if err == nil {
+					return
+				}
+				bad = append(bad, c.Ordinal)
+				if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), test.file) || !strings.Contains(err.Error(), c.UniqueID) {
+					t.Errorf("copy %d: %v", c.Ordinal, err)
+				}
+			})
+			if !slices.Equal(bad, test.bad) {
+				t.Errorf("reported %v, want %v", bad, test.bad)
+			}
+			if test.bad == nil && (!errors.Is(layout, ErrDamaged) || !strings.Contains(layout.Error(), test.file)) {
+				t.Errorf("layout: %v", layout)
+			}
+			readAll(t, cfg, ledger, test.bad)
+		})
+	}
+}
+
+// readAll wants Reader to refuse, or to give something else, for the bad copies only.
+func readAll(t *testing.T, cfg MboxConfig, l *mboxLedger, bad []int64) {
+	r, err := OpenMboxReader(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, c := range l.copies {
+		var wire Digest
+		body, err := r.Read(t.Context(), c)
+		if err == nil {
+			_, wire, _, err = digestsOf(body)
+		}
+		if sound := err == nil && wire == c.Digest; sound == slices.Contains(bad, c.Ordinal) {
+			t.Errorf("copy %d: %v, digest %v", c.Ordinal, err, wire)
+		}
+		if err != nil && !errors.Is(err, ErrDamaged) {
+			t.Errorf("copy %d: %v", c.Ordinal, err)
+		}
+	}
+}
+
+// TestMboxEveryBit flips each octet of a small archive: none goes unnoticed.
+func TestMboxEveryBit(t *testing.T) {
+	for _, compression := range []Compression{Zstd, Gzip, Uncompressed} {
+		fsys := durabletest.New()
+		cfg := testCfg(fsys)
+		cfg.Compression = compression
+		ledger := &mboxLedger{id: "one"}
+		sink := mustOpen(t, cfg, ledger)
+		mustStore(t, sink, ledger, testGroup(1, "Subject: a\r\n\r\nFrom b\r\n", "c\r\n", strings.Repeat("d\ne\r\n", 50)))
+		mustClose(t, sink)
+		name := cfg.path(cfg.segmentName(1))
+		info, err := fsys.Lstat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unnoticed := 0
+		for i := range int(info.Size()) {
+			flip := func(b []byte) []byte { b[i] ^= 0x20; return b }
+			edit(t, fsys, name, flip)
+			found := false
+			layout := VerifyMbox(t.Context(), cfg, slices.Values(ledger.copies), nil, func(c Copy, err error) { found = found || err != nil })
+			if !found && layout == nil {
+				unnoticed++
+			}
+			edit(t, fsys, name, flip)
+		}
+		// A bit of a zstd frame's header may change nothing of what it says. A gzip header's time and system, and the sender and date in a From_
+		// line that is not compressed, belong to no message.
+		if limit := map[Compression]int{Zstd: 4, Gzip: 8, Uncompressed: 120}[compression]; unnoticed > limit {
+			t.Errorf("%s: %d octets of %d may change unnoticed", compression, unnoticed, info.Size())
+		}
+	}
+}
+
+func TestMboxSample(t *testing.T) {
+	fsys, cfg, ledger := twoSegments(t)
+	edit(t, fsys, "/archive/alice/000001.mbox.zst", func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
+	var seen []int64
+	err := VerifyMbox(t.Context(), cfg, slices.Values(ledger.copies), func(c Copy) bool { return c.Ordinal > 4 }, func(c Copy, err error) {
+		seen = append(seen, c.Ordinal)
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil || !slices.Equal(seen, []int64{5, 6, 7}) {
+		t.Errorf("saw %v, %v", seen, err)
+	}
+}
+
+// TestMboxReadErrorIsNoDamage: a disk that cannot be read now says nothing
+// about the copies on it.
+func TestMboxReadErrorIsNoDamage(t *testing.T) {
+	fsys, cfg, ledger := twoSegments(t)
+	r, err := OpenMboxReader(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	fsys.Hook(durabletest.FailAt("read", 1, syscall.EIO))
+	if _, err := r.Read(t.Context(), ledger.copies[0]); !errors.Is(err, syscall.EIO) || errors.Is(err, ErrDamaged) {
+		t.Errorf("read: %v", err)
+	}
+	body, err := r.Read(t.Context(), ledger.copies[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, body); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestIndexCopiesReportsDamage(t *testing.T) {
+	fsys, cfg, ledger := twoSegments(t)
+	edit(t, fsys, "/archive/alice/000001.index.jsonl", func(b []byte) []byte {
+		b[3] = 0
+		return b
+	})
+	var good, bad int
+	for _, err := range IndexCopies(fsys, cfg.Dir) {
+		if err == nil {
+			good++
+		} else if bad++; !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "line 1") {
+			t.Error(err)
+		}
+	}
+	if good != len(ledger.copies)-1 || bad != 1 {
+		t.Errorf("%d good, %d bad", good, bad)
+	}
+}
