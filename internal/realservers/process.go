@@ -8,7 +8,6 @@
 package realservers
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -83,8 +82,18 @@ func freePort(t testing.TB) string {
 func start(t testing.TB, network, address string, name string, args ...string) {
 	t.Helper()
 	command := exec.Command(name, args...)
-	var output bytes.Buffer
-	command.Stdout, command.Stderr = &output, &output
+	// A file, not a pipe: a server's children may outlive it and would keep
+	// the pipe, and whoever waits for its end, open.
+	output, err := os.CreateTemp(tempDir(t), "output")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer output.Close()
+	wrote := func() string {
+		content, _ := os.ReadFile(output.Name())
+		return string(content)
+	}
+	command.Stdout, command.Stderr = output, output
 	ownGroup(command)
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
@@ -97,7 +106,7 @@ func start(t testing.TB, network, address string, name string, args ...string) {
 	t.Cleanup(func() {
 		endGroup(command, ended)
 		if t.Failed() {
-			t.Logf("%s wrote: %s", name, output.String())
+			t.Logf("%s wrote: %s", name, wrote())
 		}
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -111,7 +120,7 @@ func start(t testing.TB, network, address string, name string, args ...string) {
 		retry := time.NewTimer(20 * time.Millisecond)
 		select {
 		case <-ended:
-			t.Fatalf("%s ended at once: %s", name, output.String())
+			t.Fatalf("%s ended at once: %s", name, wrote())
 		case <-ctx.Done():
 			t.Fatalf("%s does not listen on %s: %v", name, address, err)
 		case <-retry.C:
