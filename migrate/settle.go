@@ -24,6 +24,13 @@ const (
 	waitingItems  = 4096
 )
 
+// failedInARow messages that a delivering sink did not take end its use in
+// this session.
+const (
+	failedInARow = 10
+	notTried     = "not tried, since the server took none of the messages before it"
+)
+
 // item is one complete message on its way into the sinks that lack it.
 type item struct {
 	record  int // index into the maildrop's messages
@@ -54,14 +61,15 @@ type settler struct {
 	// Owned by the settling goroutine until done is closed.
 	err     error
 	results []result
-	later   int // messages that a sink wants to see again
+	later   int   // messages that a sink wants to see again
+	failed  []int // by sink: deliveries that failed in a row
 	why     failure
 }
 
 // startSettling begins; a failure cancels the transfer through cancel.
 func startSettling(ctx context.Context, v *visit, cancel context.CancelCauseFunc) *settler {
 	s := &settler{v: v, queue: make(chan *item, waitingItems), room: semaphore.NewWeighted(waitingMost),
-		done: make(chan struct{}), cancel: cancel}
+		done: make(chan struct{}), cancel: cancel, failed: make([]int, len(v.sinks.specs))}
 	go func() {
 		defer close(s.done)
 		s.run(ctx)
@@ -265,6 +273,11 @@ func (s *settler) deliver(ctx context.Context, group []*item, copies []result, p
 			if it.missing&(1<<i) == 0 {
 				continue
 			}
+			if s.failed[i] >= failedInARow {
+				// A server that takes nothing is not asked for every message of a maildrop.
+				s.record(nil, []*item{it}, i, []sinks.Receipt{{Reason: notTried}}, copies[k:k+1], problems[k:k+1])
+				continue
+			}
 			sending := checkpoint.Copy{Sink: spec.Name, Proof: checkpoint.Sending, Session: it.message.Session, At: s.v.now()}
 			answer = append(answer, checkpoint.PutCopy{Maildrop: s.v.drop.ID, Ordinal: it.row.Ordinal, Copy: sending})
 			if err := commit(ctx, s.v.env, answer...); err != nil {
@@ -278,6 +291,9 @@ func (s *settler) deliver(ctx context.Context, group []*item, copies []result, p
 			}
 			if err != nil {
 				return err
+			}
+			if s.failed[i]++; receipts[0].Proof >= sinks.Accepted {
+				s.failed[i] = 0
 			}
 			answer = s.record(nil, []*item{it}, i, receipts, copies[k:k+1], problems[k:k+1])
 		}
@@ -296,8 +312,10 @@ func (s *settler) conclude(ctx context.Context, group []*item, copies []result, 
 		fate := Stored
 		if problems[k] != (failure{}) {
 			fate = Failed
-			changes = append(changes, s.v.attempts.fail(it.hint, string(ClassSink), problems[k].detail))
-			s.v.reck.try(it.hint)
+			if problems[k].detail != notTried {
+				changes = append(changes, s.v.attempts.fail(it.hint, string(ClassSink), problems[k].detail))
+				s.v.reck.try(it.hint)
+			}
 		} else if change, ok := s.v.attempts.clear(it.hint); ok {
 			changes = append(changes, change)
 		}

@@ -109,8 +109,8 @@ func (s *maildirSink) keep(m *Message, f *maildirFile, scratch *maildirScratch) 
 	return fmt.Errorf("%d files with its id hold something else", maxVariant)
 }
 
-// adopt makes a file that was found this message's copy. It was synced before
-// it was renamed, but by a process that did not live to say so.
+// adopt makes a file that was found this message's copy. It is synced again:
+// somebody may have copied the maildir since this sink wrote it.
 func (s *maildirSink) adopt(m *Message, f *maildirFile, scratch *maildirScratch) error {
 	file, err := s.found.open(f.place.id)
 	if err != nil {

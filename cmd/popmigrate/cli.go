@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 
 	"github.com/alecthomas/kong"
 
@@ -60,10 +61,14 @@ func execute(ctx context.Context, args []string, c *console) int {
 		return int(exitComplete)
 	}
 	if err != nil {
-		return a.end(&exitError{exitUsage, fmt.Errorf("%w; see popmigrate --help", err)})
+		said := urlPassword.ReplaceAllString(err.Error(), "$1***@") // kong repeats what it does not understand
+		return a.end(&exitError{exitUsage, errors.New(said + "; see popmigrate --help")})
 	}
 	return a.end(parsed.Run(a))
 }
+
+// urlPassword finds a password in a URL.
+var urlPassword = regexp.MustCompile(`(://[^/@:\s]*:)[^@\s]*@`)
 
 // end says what is left to say and returns the exit code.
 func (a *app) end(err error) int {

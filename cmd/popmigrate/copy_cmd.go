@@ -69,7 +69,8 @@ func (c *copyCmd) Run(a *app) error {
 	r := a.newMigration(job).run(stop)
 	if r.report != nil && len(r.report.Accounts) > 0 && r.report.Accounts[0].EverSeen {
 		if err := a.leaveJobFile(c.Dir, text); err != nil {
-			return &exitError{worse(r.code, exitStart), err}
+			a.screen.complain(err)
+			r.code = worse(r.code, exitStart)
 		}
 	}
 	return exitWith(r.code)

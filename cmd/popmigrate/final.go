@@ -95,13 +95,13 @@ func (f *finalBlock) deletion() {
 
 func (f *finalBlock) octets() {
 	c, elapsed := &f.t.counts, f.r.report.Elapsed
-	text := fmt.Sprintf("received %s, on disk %s", octets(c.Octets), octets(c.StoredOctets))
+	text := fmt.Sprintf("received %s, stored %s, on disk %s", octets(f.r.received), octets(c.Octets), octets(c.StoredOctets))
 	if c.Octets > 0 && c.StoredOctets > 0 {
 		text += fmt.Sprintf(" (%.0f%%)", 100*float64(c.StoredOctets)/float64(c.Octets))
 	}
 	f.line("Octets", "%s", text)
 	perSecond := float64(c.Stored) / max(elapsed.Seconds(), 0.001)
-	f.line("Time", "%s, %.0f messages/s, %s", span(elapsed), perSecond, rate(c.Octets, elapsed))
+	f.line("Time", "%s, %.0f messages/s, %s", span(elapsed), perSecond, rate(f.r.received, elapsed))
 }
 
 // problems prints what went wrong, by class, with examples and what helps.
@@ -155,6 +155,3 @@ func (f *finalBlock) sentence() string {
 	}
 	return "Complete: " + match + "."
 }
-
-// join puts the parts of a status line together.
-func join(parts []string) string { return strings.Join(parts, ", ") }

@@ -34,6 +34,7 @@ func mixed() *result {
 	}
 	r := &result{job: "acme", runID: "20261122T153000.000Z-x7k2", dir: "acme.popmigrate/runs/20261122T153000.000Z-x7k2",
 		report: &migrate.Report{Accounts: accounts, Elapsed: 2*time.Minute + 5*time.Second}}
+	r.received = 4 << 30
 	r.code = exitOfRun(r.report, nil)
 	return r
 }
@@ -158,6 +159,38 @@ func TestProgress(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A message that needs no RETR is known before the listing is announced, and
+// again in each further session: it is no progress.
+func TestProgressOfSessions(t *testing.T) {
+	alice := account("alice@example.net")
+	p := newProgress(1, time.Now())
+	known := &migrate.MessageEvent{Account: alice, Fate: migrate.Known}
+	state := func(s migrate.MaildropState, messages int64) {
+		p.maildrop(&migrate.MaildropEvent{Account: alice, State: s, Messages: messages})
+	}
+	expect := func(when string, thousandths int, messages int64) {
+		t.Helper()
+		if got, _ := p.line(p.started); got != thousandths || p.messages != messages {
+			t.Errorf("%s: %d thousandths, %d messages; want %d, %d", when, got, p.messages, thousandths, messages)
+		}
+	}
+	state(migrate.Connecting, 0)
+	p.message(known)
+	expect("planned", 0, 0)
+	state(migrate.Listed, 2)
+	p.message(known) // fetched, and found to be there
+	expect("half fetched", 500, 1)
+	p.message(&migrate.MessageEvent{Account: alice, Fate: migrate.Stored})
+	expect("fetched", 1000, 2)
+	state(migrate.Connecting, 0)
+	p.message(known)
+	expect("planned again", 1000, 2)
+	state(migrate.Listed, 0)
+	expect("auditing", 1000, 2)
+	state(migrate.Finished, 0)
+	expect("finished", 1000, 2)
 }
 
 // hostTime returns the clock time in the host line, which depends on the zone.

@@ -22,8 +22,18 @@ type progress struct {
 	open     map[*migrate.Account]*share // maildrops under way
 }
 
-// share is how much of a maildrop is done.
-type share struct{ messages, done int64 }
+// share is how much of a maildrop's session is done.
+type share struct {
+	messages, done int64
+	planning       bool // a further session has no listing yet
+}
+
+func (s *share) part() float64 {
+	if s.messages == 0 {
+		return 1 // what is left is deleting and auditing
+	}
+	return float64(min(s.done, s.messages)) / float64(s.messages)
+}
 
 func newProgress(total int, started time.Time) *progress {
 	return &progress{started: started, total: total, open: map[*migrate.Account]*share{}}
@@ -33,6 +43,10 @@ func (p *progress) maildrop(e *migrate.MaildropEvent) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch e.State {
+	case migrate.Connecting:
+		if s := p.open[e.Account]; s != nil {
+			s.planning = true
+		}
 	case migrate.Listed:
 		p.open[e.Account] = &share{messages: e.Messages}
 	case migrate.Finished:
@@ -47,15 +61,14 @@ func (p *progress) maildrop(e *migrate.MaildropEvent) {
 func (p *progress) message(e *migrate.MessageEvent) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if e.Fate == migrate.Known { // needed no RETR
-		return
+	s := p.open[e.Account]
+	if s == nil || s.planning {
+		return // known before the listing was gone through: no RETR
 	}
+	s.done++
 	p.messages++
 	if e.Fate == migrate.Failed {
 		p.failed++
-	}
-	if s := p.open[e.Account]; s != nil {
-		s.done++
 	}
 }
 
@@ -66,9 +79,7 @@ func (p *progress) line(now time.Time) (thousandths int, parts []string) {
 	elapsed := now.Sub(p.started)
 	done := float64(p.finished)
 	for _, s := range p.open {
-		if s.messages > 0 {
-			done += float64(min(s.done, s.messages)) / float64(s.messages)
-		}
+		done += s.part()
 	}
 	part := done / float64(max(p.total, 1))
 	fetched := p.octets.Load()

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
 
@@ -67,6 +69,43 @@ func hintOf(err error) string {
 	return ""
 }
 
+// On a terminal a line is drawn often, elsewhere one is printed a minute.
+const (
+	drawEvery  = 200 * time.Millisecond
+	printEvery = time.Minute
+)
+
+// watch shows how far something is until the returned function is called:
+// line returns the share done, in thousandths, and what is to be said of it.
+func (s *screen) watch(line func(now time.Time) (thousandths int, parts []string)) (unwatch func()) {
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	started, terminal := time.Now(), s.terminal()
+	every := printEvery
+	if terminal {
+		every = drawEvery
+	}
+	go func() {
+		defer close(stopped)
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case now := <-ticker.C:
+				thousandths, parts := line(now)
+				if terminal {
+					s.draw(thousandths, parts)
+				} else {
+					s.line("[" + clock(now.Sub(started)) + "] " + strings.Join(parts, ", "))
+				}
+			case <-stop:
+				s.erase()
+				return
+			}
+		}
+	}()
+	return func() { close(stop); <-stopped }
+}
+
 // draw shows a share done, in thousandths, and as much of the text behind it
 // as fits: its parts, from the left.
 func (s *screen) draw(thousandths int, parts []string) {
@@ -95,8 +134,8 @@ func (s *screen) draw(thousandths int, parts []string) {
 		}
 		text += ", " + part
 	}
-	_ = s.bar.Set(min(thousandths, 999)) // at 1000 it would end itself
 	s.bar.Describe(capped(text, max(columns-barColumns-around, 1)))
+	_ = s.bar.Set(min(thousandths, 999)) // at 1000 it would end itself
 }
 
 // erase takes away what is drawn.

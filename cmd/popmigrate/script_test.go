@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"pop":      pop,
 			"flip":     flip,
 			"lock":     lock,
+			"tamper":   tamper,
 			"nosecret": noSecret,
 			"private":  private,
 		},
@@ -150,6 +152,15 @@ func lock(ts *testscript.TestScript, _ bool, args []string) {
 	ledger, err := checkpoint.OpenSQLite(context.Background(), ts.MkAbs(args[0]), nil)
 	ts.Check(err)
 	ts.Defer(func() { _ = ledger.Close() })
+}
+
+// tamper DIR changes an entry of the custody record in a state directory.
+func tamper(ts *testscript.TestScript, _ bool, args []string) {
+	ledger, err := sql.Open("sqlite", filepath.Join(ts.MkAbs(args[0]), "ledger.db"))
+	ts.Check(err)
+	defer ledger.Close()
+	_, err = ledger.Exec("UPDATE custody SET body = x'7b7d' WHERE seq = 2")
+	ts.Check(err)
 }
 
 // noSecret DIR fails if a file in or below it holds a password.

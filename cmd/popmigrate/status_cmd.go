@@ -93,7 +93,7 @@ func readOverview(ctx context.Context, job *jobs.Job) (*overview, error) {
 
 func (o *overview) add(row checkpoint.Status) {
 	if row.State == "" {
-		row.State = "begun"
+		row.State = "never listed"
 	}
 	o.rows = append(o.rows, row)
 	o.states[row.State]++
@@ -133,7 +133,7 @@ func (o *overview) writeText(w io.Writer, width int) {
 // stateText counts maildrops by state, the best first.
 func (o *overview) stateText() string {
 	var parts []string
-	for _, state := range []string{"complete", "in progress", "incomplete", "failed", "begun"} {
+	for _, state := range []string{"complete", "in progress", "incomplete", "failed", "never listed"} {
 		if n := o.states[state]; n > 0 {
 			parts = append(parts, number(int64(n))+" "+state)
 		}
@@ -141,7 +141,7 @@ func (o *overview) stateText() string {
 	if o.unbegun > 0 {
 		parts = append(parts, number(int64(o.unbegun))+" not begun")
 	}
-	return join(parts)
+	return strings.Join(parts, ", ")
 }
 
 func when(at time.Time) string {

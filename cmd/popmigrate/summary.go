@@ -19,6 +19,7 @@ type result struct {
 	err    error           // why it could not start, or why it had to stop
 	code   exitCode
 
+	received  int64 // wire octets, of mail that is new and of mail that was only compared
 	reportErr error // the reports could not be written
 }
 

@@ -17,52 +17,18 @@ type textPrinter struct {
 	quiet    bool
 	headed   bool // one of several jobs: its block has a heading
 	progress *progress
-	stop     chan struct{}
-	stopped  chan struct{}
+	unwatch  func()
 }
 
 var _ printer = (*textPrinter)(nil)
 
-// On a terminal the line is drawn often, elsewhere a line is printed a minute.
-const (
-	drawEvery  = 200 * time.Millisecond
-	printEvery = time.Minute
-)
-
 func newTextPrinter(a *app, job *migrate.Job, verbose, headed bool) *textPrinter {
 	p := &textPrinter{out: a.out, screen: a.screen, verbose: verbose, quiet: a.quiet, headed: headed,
-		progress: newProgress(len(job.Accounts), time.Now()),
-		stop:     make(chan struct{}), stopped: make(chan struct{})}
-	go p.show()
+		progress: newProgress(len(job.Accounts), time.Now()), unwatch: func() {}}
+	if !p.quiet {
+		p.unwatch = a.screen.watch(p.progress.line)
+	}
 	return p
-}
-
-// show keeps the person informed until stop.
-func (p *textPrinter) show() {
-	defer close(p.stopped)
-	if p.quiet {
-		return
-	}
-	every := printEvery
-	if p.screen.terminal() {
-		every = drawEvery
-	}
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		select {
-		case now := <-ticker.C:
-			thousandths, parts := p.progress.line(now)
-			if every == drawEvery {
-				p.screen.draw(thousandths, parts)
-			} else {
-				p.screen.line("[" + clock(now.Sub(p.progress.started)) + "] " + join(parts))
-			}
-		case <-p.stop:
-			p.screen.erase()
-			return
-		}
-	}
 }
 
 func (p *textPrinter) Maildrop(e migrate.MaildropEvent) {
@@ -90,8 +56,8 @@ func (p *textPrinter) Host(e migrate.HostEvent) {
 }
 
 func (p *textPrinter) Finish(r *result) {
-	close(p.stop)
-	<-p.stopped
+	p.unwatch()
+	r.received = p.progress.octets.Load()
 	if r.err != nil {
 		p.screen.complain(r.err)
 	}
@@ -100,6 +66,9 @@ func (p *textPrinter) Finish(r *result) {
 	}
 	if r.report != nil && (!p.quiet || r.code != exitComplete) {
 		writeFinal(p.out, r, p.headed)
+		if p.headed {
+			fmt.Fprintln(p.out)
+		}
 	}
 }
 

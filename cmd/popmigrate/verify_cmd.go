@@ -32,18 +32,21 @@ func (c *verifyCmd) Run(a *app) error {
 	if err != nil {
 		return usage("--read-subset: %w", err)
 	}
+	info, err := os.Stat(c.Path)
+	folder := err == nil && info.IsDir()
+	if folder && (c.Job != "" || c.Only != "") {
+		return usage("--job and --only need a job file, not a folder")
+	}
 	ctx, release := a.interruptible()
 	defer release()
 	v := newVerification(a, subset)
-	info, err := os.Stat(c.Path)
-	if err == nil && info.IsDir() {
-		if c.Job != "" || c.Only != "" {
-			return usage("--job and --only need a job file, not a folder")
-		}
+	unwatch := v.watch()
+	if folder {
 		err = v.folder(ctx, c.Path)
 	} else {
 		err = c.jobs(ctx, a, v)
 	}
+	unwatch()
 	code := v.finish(err)
 	if err != nil && ctx.Err() == nil {
 		return err
@@ -86,7 +89,7 @@ func (c *verifyCmd) job(ctx context.Context, v *verification, job *jobs.Job) err
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			v.broken = true
+			v.broken = false
 			v.report(finding{Object: job.StateDir, Problem: err.Error()})
 			break
 		}

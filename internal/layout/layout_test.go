@@ -1,0 +1,76 @@
+// Package layout holds the test that keeps the packages' imports as
+// docs/design.md draws them.
+package layout
+
+import (
+	"bufio"
+	"bytes"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// mayImport lists, for every package, which of the project's own packages it
+// may import. Tests are free.
+var mayImport = map[string][]string{
+	"cmd/popmigrate":               {"jobs", "migrate", "sinks", "checkpoint", "internal/spool", "internal/durable"},
+	"jobs":                         {"migrate", "pop3", "sinks", "checkpoint", "internal/demo", "internal/durable"},
+	"migrate":                      {"pop3", "sinks", "checkpoint", "internal/spool", "internal/header", "internal/digest"},
+	"pop3":                         {},
+	"pop3/pop3test":                {"internal/digest"},
+	"sinks":                        {"internal/durable", "internal/header", "internal/digest"},
+	"sinks/sinktest":               {"sinks", "internal/durable", "internal/durable/durabletest", "internal/header", "internal/digest"},
+	"sinks/smtptest":               {},
+	"checkpoint":                   {"internal/digest"},
+	"checkpoint/checkpointtest":    {"checkpoint", "internal/digest"},
+	"internal/demo":                {"pop3/pop3test"},
+	"internal/digest":              {},
+	"internal/durable":             {},
+	"internal/durable/durabletest": {"internal/durable"},
+	"internal/header":              {},
+	"internal/spool":               {},
+	"internal/realservers":         {},
+	"internal/layout":              {},
+	"internal/endtoend":            {},
+}
+
+// onlyIn names libraries that one place alone may import.
+var onlyIn = map[string]string{
+	"modernc.org/sqlite":                 "checkpoint",
+	"github.com/hashicorp/hcl/v2":        "jobs",
+	"github.com/alecthomas/kong":         "cmd/popmigrate",
+	"github.com/schollz/progressbar/v3":  "cmd/popmigrate",
+	"github.com/emersion/go-mbox":        "sinks",
+	"github.com/emersion/go-smtp":        "sinks",
+	"github.com/klauspost/compress/zstd": "sinks",
+}
+
+func TestImports(t *testing.T) {
+	output, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "popmigrate/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	packages := 0
+	for lines := bufio.NewScanner(bytes.NewReader(output)); lines.Scan(); {
+		words := strings.Fields(lines.Text())
+		name := strings.TrimPrefix(words[0], "popmigrate/")
+		allowed, known := mayImport[name]
+		if !known {
+			t.Errorf("package %s: say in this test and in docs/design.md what it may import", name)
+			continue
+		}
+		packages++
+		for _, imported := range words[1:] {
+			if own, ok := strings.CutPrefix(imported, "popmigrate/"); ok && !slices.Contains(allowed, own) {
+				t.Errorf("%s imports %s", name, own)
+			}
+			if place, limited := onlyIn[imported]; limited && place != name {
+				t.Errorf("%s imports %s, which belongs in %s", name, imported, place)
+			}
+		}
+	}
+	if packages < 10 {
+		t.Errorf("only %d packages seen", packages)
+	}
+}

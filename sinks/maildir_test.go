@@ -1,0 +1,445 @@
+package sinks
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"popmigrate/internal/durable"
+	"popmigrate/internal/durable/durabletest"
+)
+
+// maildirMessage is a message whose traits are set, as a maildir needs them.
+func maildirMessage(ordinal int64, wire string) Message {
+	m := testMessage(ordinal, wire)
+	rest := strings.ReplaceAll(wire, "\r\n", "")
+	m.BareLF, m.BareCR = strings.Contains(rest, "\n"), strings.Contains(rest, "\r")
+	return m
+}
+
+// testMaildir is a maildir in a real directory.
+type testMaildir struct {
+	*testing.T
+	cfg    MaildirConfig
+	ledger *mboxLedger
+}
+
+func newTestMaildir(t *testing.T) testMaildir {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no maildirs")
+	}
+	return testMaildir{t, MaildirConfig{Dir: filepath.Join(t.TempDir(), "Maildir")}, &mboxLedger{id: "one"}}
+}
+
+func (d testMaildir) open() Sink {
+	d.Helper()
+	s, err := OpenMaildir(d.Context(), d.cfg, d.ledger.opening())
+	if err != nil {
+		d.Fatal(err)
+	}
+	return s
+}
+
+// store stores without telling the ledger.
+func (d testMaildir) store(group ...Message) []Receipt {
+	d.Helper()
+	s := d.open()
+	defer s.Close()
+	receipts, err := s.Store(d.Context(), group)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return receipts
+}
+
+func (d testMaildir) commit(group ...Message) {
+	d.Helper()
+	d.ledger.commit(d.T, group, d.store(group...))
+}
+
+// files lists a folder.
+func (d testMaildir) files(folder string) []string {
+	d.Helper()
+	entries, err := os.ReadDir(filepath.Join(d.cfg.Dir, folder))
+	if err != nil {
+		d.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// wantFiles checks how many files there are in tmp, new and cur.
+func (d testMaildir) wantFiles(counts ...int) {
+	d.Helper()
+	got := []int{len(d.files("tmp")), len(d.files("new")), len(d.files("cur"))}
+	if !slices.Equal(got, counts) {
+		d.Errorf("%d files in tmp, new and cur, want %d", got, counts)
+	}
+}
+
+// wantCopies reads every committed copy.
+func (d testMaildir) wantCopies() {
+	d.Helper()
+	r, err := OpenMaildirReader(d.cfg)
+	if err != nil {
+		d.Fatal(err)
+	}
+	defer r.Close()
+	for _, c := range d.ledger.copies {
+		if got, err := readMaildir(d.T, r, c); err != nil || testDigest(got) != c.Digest {
+			d.Errorf("message %d reads back as %.60q (%v)", c.Ordinal, got, err)
+		}
+	}
+}
+
+func readMaildir(t *testing.T, r Reader, c Copy) (string, error) {
+	body, err := r.Read(t.Context(), c)
+	if err != nil {
+		return "", err
+	}
+	defer body.Close()
+	content, err := io.ReadAll(body)
+	return string(content), err
+}
+
+func testDigest(wire string) Digest { return testMessage(1, wire).Digest }
+
+// read is the reader of mail programs: it moves a file to cur and flags it.
+func (d testMaildir) read(name, flags string) {
+	d.Helper()
+	from, to := filepath.Join(d.cfg.Dir, "new", name), filepath.Join(d.cfg.Dir, "cur", name+flags)
+	if err := os.Rename(from, to); err != nil {
+		d.Fatal(err)
+	}
+}
+
+// TestMaildirFiles looks at what other programs see.
+func TestMaildirFiles(t *testing.T) {
+	for _, test := range []struct{ wire, file, octets string }{
+		{"a\r\nb\r\n", "a\nb\n", ",S=4,W=6"},
+		{"no line end", "no line end", ",S=11,W=11"},
+		{"", "", ",S=0,W=0"},
+		{"\r\n\r\n", "\n\n", ",S=2,W=4"},
+		{"bare\nLF\r\n", "bare\nLF\r\n", ",S=9"},
+		{"bare\rCR\r\n", "bare\rCR\r\n", ",S=9"},
+		{"CR\r\r\n", "CR\r\r\n", ",S=5"},
+		{"\n", "\n", ",S=1"},
+		{strings.Repeat("x", 70_000) + "\r\n" + strings.Repeat("\r\n", 70_000), strings.Repeat("x", 70_000) + "\n" + strings.Repeat("\n", 70_000), ",S=140001,W=210002"},
+	} {
+		d := newTestMaildir(t)
+		m := maildirMessage(1, test.wire)
+		m.Received = time.Unix(1058174813, 0)
+		receipts := d.store(m)
+		names := d.files("new")
+		if len(names) != 1 || !strings.HasPrefix(names[0], "1058174813.") || !strings.HasSuffix(names[0], ".popmigrate"+test.octets) {
+			t.Fatalf("%.20q: files %q, want one with %s", test.wire, names, test.octets)
+		}
+		d.wantFiles(0, 1, 0)
+		path := filepath.Join(d.cfg.Dir, "new", names[0])
+		content, err := os.ReadFile(path)
+		if err != nil || string(content) != test.file {
+			t.Errorf("%.20q: the file holds %.60q (%v)", test.wire, content, err)
+		}
+		if receipts[0].StoredOctets != int64(len(test.file)) {
+			t.Errorf("%.20q: %d octets stored", test.wire, receipts[0].StoredOctets)
+		}
+		info, err := os.Stat(path)
+		if err != nil || info.Mode() != 0o600 || !info.ModTime().Equal(m.Received) {
+			t.Errorf("%.20q: mode %v, time %v (%v)", test.wire, info.Mode(), info.ModTime(), err)
+		}
+	}
+}
+
+// TestMaildirIDs: the id is the message's alone.
+func TestMaildirIDs(t *testing.T) {
+	m := testMessage(1, "a\r\n")
+	again := testMessage(99, "a\r\n")
+	again.UniqueID, again.Session, again.Received = "other", "other", time.Unix(5, 0)
+	twin := testMessage(1, "a\r\n")
+	twin.Occurrence = 1
+	other := testMessage(1, "b\r\n")
+	id := newMaildirID("alice", &m, 1)
+	if newMaildirID("alice", &again, 1) != id {
+		t.Error("the same message has two ids")
+	}
+	ids := map[string]bool{id: true}
+	for _, different := range []string{
+		newMaildirID("bob", &m, 1), newMaildirID("alice", &m, 2), newMaildirID("alice", &m, 3),
+		newMaildirID("alice", &twin, 1), newMaildirID("alice", &other, 1),
+	} {
+		if ids[different] || !isMaildirID(different) {
+			t.Errorf("id %q is not new or not an id", different)
+		}
+		ids[different] = true
+	}
+}
+
+// TestMaildirAdopts: what a crash left between rename and ledger is taken,
+// wherever a mail program has moved it.
+func TestMaildirAdopts(t *testing.T) {
+	d := newTestMaildir(t)
+	a, b := maildirMessage(1, "a\r\n"), maildirMessage(2, "b\nb")
+	a.Received = time.Unix(1, 0)
+	d.store(a, b)
+	d.read(d.files("new")[0], ":2,FS")
+	a.Received = time.Unix(2, 0) // it had no date, and was retrieved again
+	d.store(a, b)
+	d.read(d.files("new")[0], ",U=17:2,")
+	d.commit(a, b)
+	d.wantFiles(0, 0, 2)
+	d.wantCopies()
+}
+
+// TestMaildirAdoptsMoved moves a file between opening and Store.
+func TestMaildirAdoptsMoved(t *testing.T) {
+	d := newTestMaildir(t)
+	moved, deleted := maildirMessage(1, "a\r\n"), maildirMessage(2, "b\r\n")
+	deleted.Received = moved.Received.Add(time.Hour)
+	d.store(moved, deleted)
+	s := d.open()
+	names := d.files("new")
+	d.read(names[0], ":2,S")
+	if err := os.Remove(filepath.Join(d.cfg.Dir, "new", names[1])); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []Message{deleted, moved} {
+		receipts, err := s.Store(t.Context(), []Message{m})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.ledger.commit(t, []Message{m}, receipts)
+	}
+	d.wantFiles(0, 1, 1)
+	d.wantCopies()
+}
+
+// TestMaildirChanged: a file with the id and other octets is somebody's edit.
+func TestMaildirChanged(t *testing.T) {
+	d := newTestMaildir(t)
+	m := maildirMessage(1, "a\r\n")
+	d.store(m)
+	edited := filepath.Join(d.cfg.Dir, "new", d.files("new")[0])
+	if err := os.WriteFile(edited, []byte("edited\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.store(m)
+	d.commit(m) // and crashed in between: the second variant is adopted
+	d.wantFiles(0, 2, 0)
+	d.wantCopies()
+	if content, err := os.ReadFile(edited); err != nil || string(content) != "edited\n" {
+		t.Errorf("the edited file holds %q (%v)", content, err)
+	}
+}
+
+// TestMaildirAdoptsDurably adopts a file that nobody ever synced.
+func TestMaildirAdoptsDurably(t *testing.T) {
+	fsys := durabletest.New()
+	cfg := MaildirConfig{FS: fsys, Dir: "/Maildir"}
+	ledger := &mboxLedger{id: "one"}
+	m := maildirMessage(1, "a\r\n")
+	for _, folder := range []string{"/Maildir", "/Maildir/cur", "/Maildir/new"} {
+		if err := fsys.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name := maildirStem(m.Received, newMaildirID("alice@example.net", &m, 1)) + ":2,S"
+	f, err := fsys.OpenFile("/Maildir/cur/"+name, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Write([]byte("a\n"))
+	s, err := OpenMaildir(t.Context(), cfg, ledger.opening())
+	if err != nil {
+		t.Fatal(err)
+	}
+	receipts, err := s.Store(t.Context(), []Message{m})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ledger.commit(t, []Message{m}, receipts)
+	cfg.FS = fsys.Crash(durabletest.LoseAll())
+	r, _ := OpenMaildirReader(cfg)
+	if got, err := readMaildir(t, r, ledger.copies[0]); err != nil || got != "a\r\n" {
+		t.Errorf("after a power cut the copy reads %q (%v)", got, err)
+	}
+	if entries, _ := durable.ReadDir(cfg.FS, "/Maildir/new"); len(entries) != 0 {
+		t.Error("the message is there twice")
+	}
+}
+
+// TestMaildirOfSomebody: other people's files stay as they are.
+func TestMaildirOfSomebody(t *testing.T) {
+	d := newTestMaildir(t)
+	foreign := []string{"tmp/123.M1P2.host", "new/123.M1P2.host,S=5", "cur/123.M1P2.host:2,S", "cur/1.abc.popmigrate:2,",
+		"tmp/1.popmigrate", "tmp/x." + strings.Repeat("a", 32) + ".popmigrate", "dovecot-uidlist"}
+	for _, name := range append([]string{".Sent/cur/1.host:2,S"}, foreign...) {
+		path := filepath.Join(d.cfg.Dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(name), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.commit(maildirMessage(1, "a\r\n"), maildirMessage(2, "b\r\n"))
+	d.commit(maildirMessage(3, "c\r\n"))
+	d.wantFiles(3, 4, 2)
+	d.wantCopies()
+	for _, name := range foreign {
+		if content, err := os.ReadFile(filepath.Join(d.cfg.Dir, name)); err != nil || string(content) != name {
+			t.Errorf("%s holds %q (%v)", name, content, err)
+		}
+	}
+}
+
+// TestMaildirSweeps: what a crash left in tmp goes, and nothing else.
+func TestMaildirSweeps(t *testing.T) {
+	d := newTestMaildir(t)
+	m := maildirMessage(1, "a\r\n")
+	d.commit(m)
+	stem := maildirStem(m.Received, newMaildirID("alice@example.net", &m, 1))
+	for _, name := range []string{stem, stem + ":2,S", "123.host"} {
+		if err := os.WriteFile(filepath.Join(d.cfg.Dir, "tmp", name), []byte("a"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.open()
+	if got := d.files("tmp"); !slices.Equal(got, []string{"123.host"}) {
+		t.Errorf("tmp holds %q", got)
+	}
+}
+
+// TestMaildirInUse: who moves, flags and deletes mail is no reason to stop; a
+// reader finds what moved, also while it is open, and reports what is gone.
+func TestMaildirInUse(t *testing.T) {
+	d := newTestMaildir(t)
+	d.commit(maildirMessage(1, "a\r\n"), maildirMessage(2, "b\r\n"), maildirMessage(3, "c\r\n"))
+	r, err := OpenMaildirReader(d.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := d.ledger.copies[0]
+	if got, err := readMaildir(t, r, first); err != nil || got != "a\r\n" {
+		t.Fatalf("%q, %v", got, err)
+	}
+	for _, name := range d.files("new") {
+		d.read(name, ":2,S")
+	}
+	if got, err := readMaildir(t, r, first); err != nil || got != "a\r\n" {
+		t.Fatalf("after it moved: %q, %v", got, err)
+	}
+	for _, name := range d.files("cur") {
+		if id, _ := maildirID(name); id == string(first.Where) {
+			if err := os.Remove(filepath.Join(d.cfg.Dir, "cur", name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var told *Error
+	if _, err := readMaildir(t, r, first); !errors.Is(err, ErrDamaged) || !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &told) || told.Hint == "" {
+		t.Errorf("after it was deleted: %v", err)
+	}
+	d.commit(maildirMessage(4, "d\r\n"))
+	d.wantFiles(0, 1, 2)
+	d.ledger.copies = d.ledger.copies[1:]
+	d.wantCopies()
+}
+
+// TestMaildirRefusals are refusals that the suite does not know.
+func TestMaildirRefusals(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil func(d testMaildir)
+		want  error
+	}{
+		"new is gone":  {func(d testMaildir) { os.RemoveAll(filepath.Join(d.cfg.Dir, "new")) }, ErrDamaged},
+		"cur is gone":  {func(d testMaildir) { os.RemoveAll(filepath.Join(d.cfg.Dir, "cur")) }, ErrDamaged},
+		"id is gone":   {func(d testMaildir) { os.Remove(filepath.Join(d.cfg.Dir, archiveFile)) }, ErrDamaged},
+		"an mbox copy": {func(d testMaildir) { d.ledger.copies[0].Where = "000001.mbox@0+5:0+5" }, ErrForeign},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newTestMaildir(t)
+			d.commit(maildirMessage(1, "a\r\n"))
+			test.spoil(d)
+			if _, err := OpenMaildir(t.Context(), d.cfg, d.ledger.opening()); !errors.Is(err, test.want) {
+				t.Errorf("open: %v, want %v", err, test.want)
+			}
+		})
+	}
+}
+
+// TestMaildirFailedStoreLeavesNoTmp: a full disk gets its room back at once.
+func TestMaildirFailedStoreLeavesNoTmp(t *testing.T) {
+	d := newTestMaildir(t)
+	group := make([]Message, 40)
+	for i := range group {
+		group[i] = maildirMessage(int64(i+1), fmt.Sprintf("%d\r\n", i))
+	}
+	group[39].Octets++
+	s := d.open()
+	if _, err := s.Store(t.Context(), group); err == nil {
+		t.Fatal("a message with wrong octets was stored")
+	}
+	d.wantFiles(0, 0, 0)
+}
+
+func FuzzMaildirForm(f *testing.F) {
+	for _, seed := range []string{"", "\r\n", "a\r\nb", "a\nb\r\n", "a\rb", "\r\r\n", "\n\n", strings.Repeat("x\r\n", 50)} {
+		f.Add([]byte(seed), uint8(3))
+	}
+	f.Fuzz(func(t *testing.T, wire []byte, portion uint8) {
+		m := maildirMessage(1, string(wire))
+		form := maildirPlace{wire: m.BareLF || m.BareCR}
+		scratch := new(maildirScratch)
+		var file bytes.Buffer
+		onDisk, err := writeMaildir(&file, form, &m, scratch)
+		if err != nil || onDisk != int64(file.Len()) {
+			t.Fatalf("%d octets written, %d counted: %v", file.Len(), onDisk, err)
+		}
+		if !form.wire && bytes.ContainsRune(file.Bytes(), '\r') {
+			t.Fatalf("LF form %q has a CR", file.Bytes())
+		}
+		read, err := compareMaildir(bytes.NewReader(file.Bytes()), form, &m, scratch)
+		if err != nil || read != onDisk {
+			t.Fatalf("%q reads back differently: %v", file.Bytes(), err)
+		}
+		decoder := maildirDecoder{file: bytes.NewReader(file.Bytes()), asIs: form.wire, buffer: make([]byte, 1+portion%5)}
+		var back []byte
+		for p := make([]byte, 1+portion/64); ; {
+			n, err := decoder.Read(p)
+			back = append(back, p[:n]...)
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(back, wire) {
+			t.Fatalf("%q decodes to %q, want %q", file.Bytes(), back, wire)
+		}
+	})
+}
+
+func FuzzMaildirNames(f *testing.F) {
+	id := strings.Repeat("a", 32)
+	for _, seed := range []string{"", id, id + ",wire", id + "-2", "1." + id + ".popmigrate,S=1:2,S", "1." + id + "-12.popmigrate"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if p, err := parseMaildirPlace(Where(s)); err == nil && string(p.where()) != s {
+			t.Errorf("%q is read as %q", s, p.where())
+		}
+		if got, ours := maildirID(s); ours && (!isMaildirID(got) || !strings.Contains(s, "."+got+".popmigrate")) {
+			t.Errorf("%q has the id %q", s, got)
+		}
+	})
+}
