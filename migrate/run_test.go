@@ -377,6 +377,21 @@ func TestDeliveryIsRecordedBeforeItGoesOut(t *testing.T) {
 	want(t, b.run(), map[string]int64{"listed": 3, "known": 1, "stored": 2, "accepted": 2})
 }
 
+// A target that takes nothing is not asked for every message of a maildrop.
+func TestTargetThatTakesNothing(t *testing.T) {
+	b := newBench(t, pop3test.Config{}, mail(100)...)
+	asked := 0
+	mx := newMemory("mx")
+	mx.delivers = true
+	mx.fail = func(*sinks.Message) (sinks.Proof, error) { asked++; return sinks.Later, nil }
+	b.sinks = []*memory{mx}
+	b.job.Limits.Attempts = 2
+	want(t, b.run(), map[string]int64{"listed": 100, "failed": 100, "accepted": 0})
+	if asked != 2*failedInARow {
+		t.Errorf("asked %d times in two sessions", asked)
+	}
+}
+
 func TestDeletePolicies(t *testing.T) {
 	archive, mx := newMemory("archive"), newMemory("mx")
 	mx.delivers = true

@@ -62,6 +62,7 @@ type settler struct {
 	err     error
 	results []result
 	later   int   // messages that a sink wants to see again
+	stored  int   // messages that every sink holds now
 	failed  []int // by sink: deliveries that failed in a row
 	why     failure
 }
@@ -321,6 +322,7 @@ func (s *settler) conclude(ctx context.Context, group []*item, copies []result, 
 		}
 		s.v.reck.settle(it.row.Ordinal, fate, problems[k])
 		if fate == Stored {
+			s.stored++
 			s.v.reck.count(func(c *Counts) { c.Octets += it.message.Octets })
 		}
 		s.v.observeMessage(it.hint.uid, it.message.Octets, fate, problems[k].reason)

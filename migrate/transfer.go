@@ -47,7 +47,7 @@ func (v *visit) move(ctx context.Context, p *plan) error {
 
 // apply takes over what the settler did.
 func (v *visit) apply(s *settler) {
-	v.later, v.sinkWhy, v.settled = s.later, s.why, len(s.results)
+	v.later, v.sinkWhy, v.settled = s.later, s.why, s.stored
 	settled := map[int]bool{}
 	for _, r := range s.results {
 		settled[r.record] = true

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,11 +22,15 @@ func newSession() *session { return &session{signals: make(chan os.Signal, 2)} }
 
 // popmigrate runs a command line in this process.
 func (s *session) popmigrate(t *testing.T, args ...string) int {
+	return execute(t.Context(), args, s.console())
+}
+
+func (s *session) console() *console {
 	c := system()
 	c.in, c.out, c.err = bytes.NewReader(nil), &s.out, &s.err
 	c.getenv = func(name string) string { return map[string]string{"ALICE_PASSWORD": secret}[name] }
 	c.signals = func() (<-chan os.Signal, func()) { return s.signals, func() {} }
-	return execute(t.Context(), args, c)
+	return c
 }
 
 // serve starts a server with a maildrop and returns it with a job file.
@@ -103,6 +108,20 @@ func TestInterruptTwice(t *testing.T) {
 	}
 	if errs := s.err.String(); !strings.Contains(errs, "stopping at once") {
 		t.Errorf("got\n%s", errs)
+	}
+}
+
+// A run that is stopped before it began says so too.
+func TestInterruptAtStart(t *testing.T) {
+	_, jobFile := serve(t, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s := newSession()
+	if code := execute(ctx, []string{"run", jobFile}, s.console()); code != int(exitInterrupted) {
+		t.Errorf("exit %d\n%s", code, s.err.String())
+	}
+	if out := s.out.String(); out != "Exit 130 (interrupted)\n" {
+		t.Errorf("got\n%s", out)
 	}
 }
 

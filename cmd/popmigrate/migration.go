@@ -41,7 +41,7 @@ func (m *migration) run(stop *stopper) *result {
 	if err := m.open(stop); err != nil {
 		_ = m.close() // nothing was written
 		r := newResult(m.job, m.runID, nil, err)
-		if stop.stopped() {
+		if stop.Err() != nil {
 			r.code = exitInterrupted
 		}
 		m.fail(r)
@@ -52,8 +52,8 @@ func (m *migration) run(stop *stopper) *result {
 	m.log.line(true, "run %s of job %q by popmigrate %s, job file %s", m.runID, m.job.Name, version(), m.job.Job.Digest)
 	report, err := migrate.Run(stop, m.job.Job, m.env)
 	r := newResult(m.job, m.runID, report, err)
-	if err != nil && stop.stopped() {
-		r.code = exitInterrupted // the ledger was only not waited for
+	if err != nil && stop.Err() != nil {
+		r.code = exitInterrupted // what the ledger was doing was broken off
 	}
 	r.dryRun, r.policy, r.dir = m.dryRun, m.job.Job.Delete, m.dir
 	m.log.line(true, "%s", r.code.lastLine())

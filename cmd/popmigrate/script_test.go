@@ -138,9 +138,14 @@ func pop(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// flip PATTERN changes an octet in the middle of the file.
+// flip PATTERN changes an octet in the middle of the first file that matches.
 func flip(ts *testscript.TestScript, _ bool, args []string) {
-	path := ts.MkAbs(args[0])
+	paths, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(paths) == 0 {
+		ts.Fatalf("no file matches %s", args[0])
+	}
+	path := paths[0]
 	data, err := os.ReadFile(path)
 	ts.Check(err)
 	data[len(data)/2] ^= 0x40

@@ -89,7 +89,7 @@ func (c *verifyCmd) job(ctx context.Context, v *verification, job *jobs.Job) err
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			v.broken = false
+			v.broken = true
 			v.report(finding{Object: job.StateDir, Problem: err.Error()})
 			break
 		}

@@ -39,12 +39,7 @@ job "test" {
 func stripped(t *testing.T, content []byte) (trace, message string) {
 	t.Helper()
 	text := strings.ReplaceAll(string(content), "\n", "\r\n")
-	i := strings.Index(text, "Return-Path: <sender")
-	if i == 0 { // the server's own, in front of the message's
-		if k := strings.Index(text[1:], "Return-Path: <sender"); k >= 0 {
-			i = k + 1
-		}
-	}
+	i := strings.LastIndex(text, "Return-Path: <sender") // the server's own stands before the message's
 	if i < 0 {
 		t.Fatalf("no message in %.200q", text)
 	}

@@ -67,8 +67,8 @@ func (p *Postfix) stop() {
 	}
 }
 
-// local_header_rewrite_clients is empty so that nothing is added to what a
-// loopback client sends.
+// local_header_rewrite_clients and message_drop_headers are empty so that
+// nothing is added to what a loopback client sends, and no Return-Path taken off.
 const postfixMain = `
 compatibility_level = 3.6
 queue_directory = @DIR@/queue
@@ -85,6 +85,7 @@ mynetworks = 127.0.0.0/8
 alias_maps =
 alias_database =
 local_header_rewrite_clients =
+message_drop_headers =
 message_size_limit = 104857600
 virtual_mailbox_limit = 0
 virtual_mailbox_domains = example.org
