@@ -37,7 +37,6 @@ func (m *mover) fill(ctx context.Context, records []int) error {
 			continue
 		}
 		if err := m.reread(ctx, row); err != nil {
-			m.spool.Abandon()
 			return err
 		}
 		print := m.print.finish(true)

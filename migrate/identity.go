@@ -47,7 +47,7 @@ func (ids *identities) hinted(e Entry) (record int, ok bool) {
 		return 0, false
 	}
 	m := &ids.drop.Messages[i]
-	if ids.claimed[i] || m.ListedOctets != e.Octets || m.Mark.State == checkpoint.Gone {
+	if m.ListedOctets != e.Octets || m.Mark.State == checkpoint.Gone {
 		return 0, false
 	}
 	return int(i), true

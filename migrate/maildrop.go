@@ -51,6 +51,7 @@ type visit struct {
 	sinkWhy  failure
 	weakened bool // it became weak after messages had been passed over on their unique-ids
 	shorts   bool // a short message waits for a second session
+	unprobed bool // the session ended before every message to be deleted was looked at
 }
 
 const noRecord = -1

@@ -183,6 +183,7 @@ func (v *visit) probe(ctx context.Context, p *plan) error {
 		}
 		v.refetch(p, []int{entry})
 	}
+	v.unprobed = done < len(p.probe)
 	return nil
 }
 

@@ -148,6 +148,9 @@ func (v *visit) countLate() {
 
 // unreached tells whether messages wait for another session.
 func (v *visit) unreached() bool {
+	if v.unprobed {
+		return true
+	}
 	for i, left := range v.left {
 		if v.record[i] == noRecord && left.reason == notReached {
 			return true

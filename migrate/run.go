@@ -133,6 +133,9 @@ func (r *runner) schedule(ctx context.Context) {
 			}
 		}
 		wake := r.startDue(ctx)
+		if len(r.waiting) == 0 && r.running == 0 {
+			return // the last ones were given up
+		}
 		var due <-chan time.Time
 		if !wake.IsZero() {
 			timer.Reset(time.Until(wake))

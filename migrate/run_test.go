@@ -93,6 +93,23 @@ func TestRepeatedUniqueIDs(t *testing.T) {
 	r := b.run()
 	want(t, r, map[string]int64{"listed": 4, "stored": 4, "gone": 4})
 	b.holds(all...)
+	if !b.ledger().Weak {
+		t.Error("maildrop is not weak after a repeated unique-id")
+	}
+}
+
+// A weak maildrop is fetched whole each time.
+func TestWeakMaildropIsFetchedAgain(t *testing.T) {
+	all := mail(4)
+	all[1].UniqueID = all[0].UniqueID
+	b := newBench(t, pop3test.Config{}, all...)
+	b.run()
+	b.drop.Remove(all[0].UniqueID)
+	b.drop.Deliver(message(0), message(1))
+	want(t, b.run(), map[string]int64{"listed": 4, "known": 4, "stored": 0})
+	if n := b.commands("RETR"); n != 8 {
+		t.Errorf("%d RETR in two runs of 4 messages", n)
+	}
 }
 
 func TestNoUniqueIDs(t *testing.T) {
@@ -292,6 +309,9 @@ func TestSinkFailures(t *testing.T) {
 			b.sinks[0].fail = test.fail
 			r := b.run()
 			want(t, r, test.want)
+			if test.want["stored"] == 0 && b.commands("QUIT") != 0 {
+				t.Error("QUIT after a sink's failure")
+			}
 			if r.Class != test.class || r.Complete {
 				t.Errorf("class %q, complete %v", r.Class, r.Complete)
 			}

@@ -108,7 +108,6 @@ func (m *mover) transfer(ctx context.Context, entries []int) error {
 		m.print.reset()
 		to := &tee{mover: m}
 		if err := copyOut(to, message.Body); err != nil {
-			m.spool.Abandon()
 			if to.err != nil {
 				return to.err
 			}

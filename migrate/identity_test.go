@@ -1,0 +1,109 @@
+package migrate
+
+import (
+	"testing"
+
+	"popmigrate/pop3/pop3test"
+	"popmigrate/sinks"
+)
+
+// Another message under a known unique-id, of another length: fetched.
+func TestUniqueIDWithOtherOctets(t *testing.T) {
+	b := newBench(t, pop3test.Config{}, mail(3)...)
+	b.run()
+	other := message(70)
+	other.UniqueID = message(1).UniqueID
+	b.drop.Remove(other.UniqueID)
+	b.drop.Deliver(other)
+	want(t, b.run(), map[string]int64{"listed": 3, "known": 2, "stored": 1})
+	b.holds(append(mail(3), other)...)
+	if !b.ledger().Weak {
+		t.Error("maildrop is not weak after a reused unique-id")
+	}
+}
+
+// A unique-id whose message was seen gone says nothing when it comes back.
+func TestGoneUniqueIDComesBack(t *testing.T) {
+	b := newBench(t, pop3test.Config{}, mail(3)...)
+	b.job.Delete = DeleteVerified
+	b.run()
+	other := message(1)
+	other.Content = append([]byte(nil), other.Content...)
+	other.Content[len(other.Content)-3] = '!' // same length
+	b.drop.Deliver(other, message(2))
+	want(t, b.run(), map[string]int64{"listed": 2, "stored": 1, "known": 1, "gone": 2})
+	b.holds(append(mail(3), other)...)
+}
+
+// Every sink of the job must hold at least an accepted copy.
+func TestOneSinkLacksTheMessage(t *testing.T) {
+	b := newBench(t, pop3test.Config{}, mail(4)...)
+	b.job.Delete = DeleteVerified
+	second := newMemory("second")
+	second.fail = func(m *sinks.Message) (sinks.Proof, error) {
+		if m.UniqueID == message(2).UniqueID {
+			return sinks.Refused, nil
+		}
+		return sinks.Verified, nil
+	}
+	b.addSink(second)
+	want(t, b.run(), map[string]int64{"listed": 4, "stored": 3, "failed": 1, "gone": 3})
+	if left := b.drop.UniqueIDs(); len(left) != 1 || left[0] != message(2).UniqueID {
+		t.Errorf("left on the server: %v", left)
+	}
+}
+
+// STAT and LIST that contradict each other license nothing.
+func TestContradictoryListing(t *testing.T) {
+	b := newBench(t, pop3test.Config{}, mail(4)...)
+	b.job.Delete = DeleteVerified
+	b.drop.SetRules(pop3test.Rule{Command: "STAT", Do: pop3test.Listing(func(all []pop3test.Entry) []pop3test.Entry { return all[:1] })})
+	want(t, b.run(), map[string]int64{"listed": 4, "stored": 4, "marked": 0})
+	if n := b.commands("DELE"); n != 0 {
+		t.Errorf("%d DELE on a doubtful listing", n)
+	}
+}
+
+// A session that ends before it looked at a known message does not delete it,
+// and does not call the maildrop done.
+func TestNothingUnprovenIsDeleted(t *testing.T) {
+	b := newBench(t, pop3test.Config{}, mail(4)...)
+	b.run()
+	b.job.Delete = DeleteVerified
+	b.job.Limits.SliceTime = 1 // every session is over at once
+	r := b.run()
+	want(t, r, map[string]int64{"known": 4, "marked": 0})
+	if n := b.commands("DELE"); n != 0 {
+		t.Errorf("%d DELE without a look at the messages", n)
+	}
+	if r.Class == ClassNone {
+		t.Error("reported as done")
+	}
+}
+
+// A copy that reads back differently is no source for another sink.
+func TestFillFromDamagedCopy(t *testing.T) {
+	b := newBench(t, pop3test.Config{}, mail(3)...)
+	b.run()
+	first := b.sinks[0].spec()
+	second := newMemory("second")
+	b.job.Accounts = []Account{{Name: "alice", User: "alice", Connector: &b.source, Host: "h", Sinks: []SinkSpec{first, second.spec()}}}
+	b.sinks[0].damaged = true
+	r := b.run()
+	if r.Class != ClassArchive || len(second.contents()) != 0 {
+		t.Errorf("class %q, %d messages in the second sink", r.Class, len(second.contents()))
+	}
+}
+
+func TestGenerationIsRaisedBeforeEachOpening(t *testing.T) {
+	b := newBench(t, pop3test.Config{}, mail(2)...)
+	for n := int64(1); n <= 3; n++ {
+		b.run()
+		if got := b.sinks[0].opened; got.Generation != n || got.ArchiveID == "" {
+			t.Errorf("opening %d: %+v", n, got)
+		}
+		if state := b.ledger().Sinks["archive"]; state.Generation != n || state.ArchiveID != b.sinks[0].opened.ArchiveID {
+			t.Errorf("ledger after opening %d: %+v", n, state)
+		}
+	}
+}
