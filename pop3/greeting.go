@@ -18,8 +18,12 @@ func (c *Client) Greeting(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer c.begin(ctx, c.timeouts.Greeting)()
-	if c.r.buffered() == 0 {
+	// Enough octets to recognise another protocol by, unless a line ends before.
+	for c.r.buffered() < foreignOctets && !bytes.ContainsRune(c.r.buf[c.r.pos:c.r.end], '\n') {
 		if err := c.r.more(); err != nil {
+			if c.r.buffered() > 0 {
+				break // reply says what is wrong with it
+			}
 			return "", c.breakWith("greeting", greetingError(err))
 		}
 	}
@@ -45,6 +49,8 @@ func greetingError(err error) error {
 	}
 	return err
 }
+
+const foreignOctets = 6 // "+ POP2"
 
 // foreignGreeting recognises what other protocols say first.
 func foreignGreeting(b []byte) string {
