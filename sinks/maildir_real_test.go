@@ -1,8 +1,8 @@
 package sinks_test
 
 import (
+	"bufio"
 	"bytes"
-	"io"
 	"net/textproto"
 	"os"
 	"path/filepath"
@@ -100,15 +100,15 @@ func retrieveAll(t *testing.T, address, user, password string) map[sinks.Digest]
 }
 
 // readMessage reads to CRLF.CRLF and undoes dot-stuffing.
-func readMessage(t *testing.T, r io.ByteReader) []byte {
+func readMessage(t *testing.T, r *bufio.Reader) []byte {
 	t.Helper()
 	content := []byte("\r\n")
 	for !bytes.HasSuffix(content, []byte("\r\n.\r\n")) {
-		c, err := r.ReadByte()
+		line, err := r.ReadBytes('\n')
 		if err != nil {
 			t.Fatal(err)
 		}
-		content = append(content, c)
+		content = append(content, line...)
 	}
 	content = content[:len(content)-3]
 	return bytes.ReplaceAll(content, []byte("\r\n."), []byte("\r\n"))[2:]

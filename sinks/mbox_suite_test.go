@@ -26,6 +26,9 @@ var decompressors = map[sinks.Compression]func(io.Reader) (io.Reader, error){
 func TestMboxSuite(t *testing.T) {
 	codecs := sinks.NewCodecs()
 	for compression, decompress := range decompressors {
+		if testing.Short() && compression == sinks.Gzip {
+			continue // the slowest by far under the race detector
+		}
 		t.Run(string(compression), func(t *testing.T) {
 			sinktest.Run(t, func(t *testing.T) sinktest.Harness {
 				dir := filepath.Join(t.TempDir(), "archive", "alice")

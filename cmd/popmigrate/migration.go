@@ -41,9 +41,6 @@ func (m *migration) run(stop *stopper) *result {
 	if err := m.open(stop); err != nil {
 		_ = m.close() // nothing was written
 		r := newResult(m.job, m.runID, nil, err)
-		if stop.Err() != nil {
-			r.code = exitInterrupted
-		}
 		m.fail(r)
 		return r
 	}

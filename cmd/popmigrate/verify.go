@@ -143,7 +143,7 @@ func (v *verification) picked(name string, copy *sinks.Copy) bool {
 func (v *verification) checked(account, sink string, copy *sinks.Copy, err error) {
 	v.count(func() { v.read++; v.octets += copy.Octets })
 	if err != nil {
-		f := finding{Account: account, Sink: sink, Message: copy.Ordinal, UniqueID: copy.UniqueID, Object: account, Problem: err.Error()}
+		f := finding{Account: account, Sink: sink, Message: copy.Ordinal, UniqueID: copy.UniqueID, Object: string(copy.Where), Problem: err.Error()}
 		var where *sinks.Error
 		if errors.As(err, &where) {
 			f.Object = where.Object

@@ -12,7 +12,7 @@ type finding struct {
 	Sink        string `json:"sink,omitempty"`
 	Message     int64  `json:"message,omitempty"` // the ledger's number of it
 	UniqueID    string `json:"unique_id,omitempty"`
-	Object      string `json:"object"` // a file or folder
+	Object      string `json:"object"` // a file or folder; else what the sink calls the place
 	Problem     string `json:"problem"`
 }
 
@@ -27,6 +27,9 @@ func (v *verification) report(f finding) {
 		return
 	}
 	text := f.Problem
+	if f.Sink != "" {
+		text = fmt.Sprintf("sink %q: %s", f.Sink, text)
+	}
 	if f.Account != "" {
 		text = f.Account + ": " + text
 	}

@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	"pop3/pop3test":                {"internal/digest"},
 	"sinks":                        {"internal/durable", "internal/header", "internal/digest"},
 	"sinks/sinktest":               {"sinks", "internal/durable", "internal/durable/durabletest", "internal/header", "internal/digest"},
-	"sinks/smtptest":               {},
+	"sinks/smtptest":               {"internal/digest"},
 	"checkpoint":                   {"internal/digest"},
 	"checkpoint/checkpointtest":    {"checkpoint", "internal/digest"},
 	"internal/demo":                {"pop3/pop3test"},

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
+	"sync"
 
 	"popmigrate/sinks"
 )
@@ -21,8 +23,11 @@ const header = "Return-Path: <sender@example.org>\r\n" +
 	"Subject: sample\r\nDate: Mon, 14 Jul 2003 09:26:53 +0000\r\nMessage-ID: <sample@example.org>\r\n\r\n"
 
 // Corpus returns the hostile messages: every one of them has broken some
-// program that stores or moves mail. All are different.
-func Corpus() []Sample {
+// program that stores or moves mail. All are different. They are shared: a
+// caller changes neither the slice nor the octets.
+func Corpus() []Sample { return corpus() }
+
+var corpus = sync.OnceValue(func() []Sample {
 	line := func(octets int) string { return strings.Repeat("0123456789abcdef", octets/16+1)[:octets] }
 	samples := []struct{ name, content string }{
 		{"empty", ""},
@@ -65,24 +70,26 @@ func Corpus() []Sample {
 		{"70 KB header field", "X-Long: " + line(70_000) + "\r\n" + header + "text\r\n"},
 		{"separator look-alike", header + "text\r\n\r\nFrom sender@example.org Mon Jul 14 09:26:53 2003\r\n" + header + "text\r\n"},
 	}
-	corpus := make([]Sample, 0, len(samples)+2)
+	all := make([]Sample, 0, len(samples)+2)
 	for _, s := range samples {
-		corpus = append(corpus, Sample{s.name, []byte(s.content)})
+		all = append(all, Sample{s.name, []byte(s.content)})
 	}
-	return append(corpus,
+	return append(all,
 		Sample{"noise", noise(300_000)},
 		Sample{"5 MB", Mail(5<<20, 5)},
 	)
-}
+})
 
 // Messages returns the corpus as the messages 1, 2, 3… of a maildrop.
-func Messages() []sinks.Message {
-	var messages []sinks.Message
+func Messages() []sinks.Message { return slices.Clone(messages()) }
+
+var messages = sync.OnceValue(func() []sinks.Message {
+	var all []sinks.Message
 	for i, s := range Corpus() {
-		messages = append(messages, Message(s.Content, Ordinal(int64(i+1))))
+		all = append(all, Message(s.Content, Ordinal(int64(i+1))))
 	}
-	return messages
-}
+	return all
+})
 
 // Mail returns an ordinary message of about the given octets: a header and
 // lines of text. Equal arguments give equal octets, different seeds different ones.

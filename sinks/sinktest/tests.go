@@ -14,8 +14,8 @@ import (
 // failure names the one to look at.
 func testOneByOne(r *run) {
 	s := r.open()
-	for i, sample := range Corpus() {
-		m := Message(sample.Content, Ordinal(int64(i+1)))
+	for i, m := range Messages() {
+		sample := Corpus()[i]
 		receipts, err := s.Store(r.Context(), []sinks.Message{m})
 		if err != nil {
 			r.Fatalf("store message %q: %v", sample.Name, err)
