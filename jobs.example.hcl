@@ -137,10 +137,10 @@ job "demo" {
 //   }
 
 # What may be deleted on the server:
-#   never       nothing in this run; popmigrate purge still may, later
+#   never       nothing; a later run with another word still may
 #   verified    what one sink at least read back as identical and the others accepted
 #   accepted    what every sink at least accepted
-#   forbidden   nothing, not even by purge
+#   forbidden   nothing, and no command may
 
 //   delete = "never"
 // }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net"
 	"strings"
 	"time"
 
@@ -14,6 +15,10 @@ import (
 // connectError sorts what went wrong while a session was opened by what helps
 // against it.
 func connectError(stage, server string, err error) *ConnectError {
+	var operation *net.OpError
+	if stage == "dial" && errors.As(err, &operation) {
+		err = operation.Err // the rest of it repeats stage and server
+	}
 	e := &ConnectError{Stage: stage, Server: server, Err: err, Class: ClassNetwork}
 	var refused *pop3.ReplyError
 	var protocol *pop3.ProtocolError

@@ -1,7 +1,10 @@
 package migrate
 
 import (
+	"sync"
 	"sync/atomic"
+
+	"golang.org/x/sync/semaphore"
 
 	"popmigrate/checkpoint"
 	"popmigrate/internal/spool"
@@ -30,6 +33,19 @@ type Env struct {
 	// noMoreMarks is set once a disk turned out to be full: from then on no
 	// session of the run sends a DELE.
 	noMoreMarks atomic.Bool
+
+	settling     *semaphore.Weighted
+	settlingOnce sync.Once
+}
+
+// settlingMost bounds the octets that are being stored at once, in all
+// sessions: sinks hold a group in several forms while they store it.
+const settlingMost = 16 << 20
+
+// settlingRoom is what a settle takes its octets from while local sinks store.
+func (e *Env) settlingRoom() *semaphore.Weighted {
+	e.settlingOnce.Do(func() { e.settling = semaphore.NewWeighted(settlingMost) })
+	return e.settling
 }
 
 // quiescing tells whether the run is to come to its end.

@@ -73,7 +73,7 @@ func Maildrop(ctx context.Context, job *Job, acct *Account, env *Env, reck *Reck
 	v.observe(MaildropEvent{State: Connecting})
 	v.session, v.facts, err = acct.Connector.Connect(ctx)
 	if err != nil {
-		return v.failed(err), nil
+		return v.unconnected(ctx, err)
 	}
 	defer v.session.Close()
 	err = v.visit(ctx)
@@ -87,6 +87,18 @@ func Maildrop(ctx context.Context, job *Job, acct *Account, env *Env, reck *Reck
 		return v.failed(ledger.err), ledger.err
 	}
 	return outcome, nil
+}
+
+// unconnected records why there was no session.
+func (v *visit) unconnected(ctx context.Context, problem error) (Outcome, error) {
+	outcome := v.failed(problem)
+	status := checkpoint.Status{State: "failed", Class: string(outcome.Class), Reason: outcome.Reason,
+		Listed: -1, RunID: v.env.RunID, At: v.now()}
+	if outcome.Class == ClassInterrupted || v.env.DryRun {
+		return outcome, nil
+	}
+	err := v.env.Ledger.Commit(ctx, checkpoint.PutStatus{Maildrop: v.drop.ID, Status: status})
+	return outcome, err
 }
 
 // visit is the session from the listing to QUIT.
@@ -181,8 +193,10 @@ func (v *visit) close(ctx context.Context, problem error, outcome *Outcome) erro
 	}
 	// The record is written even if the run is being cut short.
 	ctx = context.WithoutCancel(ctx)
-	changes := append(v.pending, checkpoint.AddCustody{Entry: v.closed(problem)},
-		checkpoint.PutStatus{Maildrop: v.drop.ID, Status: v.status(outcome)})
+	changes := append(v.pending, checkpoint.AddCustody{Entry: v.closed(problem)})
+	if !v.env.DryRun {
+		changes = append(changes, checkpoint.PutStatus{Maildrop: v.drop.ID, Status: v.status(outcome)})
+	}
 	return commit(ctx, v.env, changes...)
 }
 

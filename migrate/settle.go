@@ -153,20 +153,8 @@ func (s *settler) run(ctx context.Context) {
 // settle is one group's way: every local sink, then the ledger; then, one by
 // one, the sinks that deliver.
 func (s *settler) settle(ctx context.Context, group []*item) error {
-	receipts := make([][]sinks.Receipt, len(s.v.sinks.specs))
-	stores, storing := errgroup.WithContext(ctx)
-	for i, spec := range s.v.sinks.specs {
-		if messages := lacking(group, i); !spec.Delivers && len(messages) > 0 {
-			stores.Go(func() (err error) {
-				receipts[i], err = s.v.sinks.open[i].Store(storing, messages)
-				if err == nil && len(receipts[i]) != len(messages) {
-					err = fmt.Errorf("store in %s: %d receipts for %d messages", spec.Name, len(receipts[i]), len(messages))
-				}
-				return err
-			})
-		}
-	}
-	if err := stores.Wait(); err != nil {
+	receipts, err := s.storeLocally(ctx, group)
+	if err != nil {
 		return err
 	}
 	copies := make([]result, len(group))
@@ -195,6 +183,34 @@ func (s *settler) settle(ctx context.Context, group []*item) error {
 		return err
 	}
 	return s.conclude(ctx, group, copies, problems)
+}
+
+// storeLocally gives a group to every local sink that lacks some of it, side
+// by side, and returns their receipts by sink.
+func (s *settler) storeLocally(ctx context.Context, group []*item) ([][]sinks.Receipt, error) {
+	octets := int64(0)
+	for _, it := range group {
+		octets += it.weight
+	}
+	octets = min(octets, groupMost)
+	if err := s.v.env.settlingRoom().Acquire(ctx, octets); err != nil {
+		return nil, err
+	}
+	defer s.v.env.settlingRoom().Release(octets)
+	receipts := make([][]sinks.Receipt, len(s.v.sinks.specs))
+	stores, storing := errgroup.WithContext(ctx)
+	for i, spec := range s.v.sinks.specs {
+		if messages := lacking(group, i); !spec.Delivers && len(messages) > 0 {
+			stores.Go(func() (err error) {
+				receipts[i], err = s.v.sinks.open[i].Store(storing, messages)
+				if err == nil && len(receipts[i]) != len(messages) {
+					err = fmt.Errorf("store in %s: %d receipts for %d messages", spec.Name, len(receipts[i]), len(messages))
+				}
+				return err
+			})
+		}
+	}
+	return receipts, stores.Wait()
 }
 
 // lacking returns the messages of a group that sink i lacks.
