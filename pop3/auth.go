@@ -29,33 +29,44 @@ func (c *Client) Authenticate(ctx context.Context, mechanism sasl.Client) error 
 	}
 	defer c.begin(ctx, c.timeouts.Login)()
 	command := "AUTH " + name
+	answered := false // the server has had a response
 	if initial != nil {
-		encoded := encodeInitial(initial)
-		c.secrets = append(c.secrets, encoded)
-		if line := command + " " + encoded; len(line)+2 <= maxInitialLine {
-			command, initial = line, nil
+		c.hideResponse(initial)
+		if line := command + " " + encodeInitial(initial); len(line)+2 <= maxInitialLine {
+			command, initial, answered = line, nil, true
 		}
 	}
 	c.out = append(append(c.out, command...), '\r', '\n')
 	for {
-		if err := c.flush("AUTH"); err != nil {
+		if err := c.flush("AUTH " + name); err != nil {
 			return err
 		}
-		challenge, done, err := c.challenge(name)
+		challenge, done, err := c.challenge(name, answered)
 		if done || err != nil {
 			return c.loggedIn(err)
 		}
+		if err := c.quiet("AUTH " + name); err != nil {
+			return err
+		}
 		response := initial
 		if initial == nil {
-			response, err = c.answer(mechanism, challenge)
+			response, err = answer(mechanism, challenge)
 		}
-		initial = nil
+		initial, answered = nil, true
 		if err != nil {
 			return c.cancel(name, err)
 		}
-		encoded := base64.StdEncoding.EncodeToString(response)
-		c.secrets = append(c.secrets, encoded)
-		c.out = append(append(c.out, encoded...), '\r', '\n')
+		c.hideResponse(response)
+		c.out = append(base64.StdEncoding.AppendEncode(c.out, response), '\r', '\n')
+	}
+}
+
+// hideResponse hides a response and, of one in parts such as PLAIN's, the last
+// part: the password.
+func (c *Client) hideResponse(response []byte) {
+	c.hide(base64.StdEncoding.EncodeToString(response), string(response))
+	if i := bytes.LastIndexByte(response, 0); i >= 0 {
+		c.hide(string(response[i+1:]))
 	}
 }
 
@@ -69,7 +80,7 @@ func encodeInitial(response []byte) string {
 
 var errNotBase64 = errors.New("server's challenge is not base64")
 
-func (c *Client) answer(mechanism sasl.Client, challenge []byte) ([]byte, error) {
+func answer(mechanism sasl.Client, challenge []byte) ([]byte, error) {
 	decoded, err := base64.StdEncoding.DecodeString(string(challenge))
 	if err != nil {
 		return nil, errNotBase64
@@ -78,26 +89,21 @@ func (c *Client) answer(mechanism sasl.Client, challenge []byte) ([]byte, error)
 }
 
 // challenge reads the server's next line in an AUTH exchange: a challenge
-// behind "+ ", or the reply that ends it.
-func (c *Client) challenge(name string) (challenge []byte, done bool, err error) {
-	if c.r.buffered() == 0 {
+// behind "+ ", or the reply that ends it. A +OK before the server was answered
+// is an empty challenge (Exchange says that), never a success.
+func (c *Client) challenge(name string, answered bool) (challenge []byte, done bool, err error) {
+	for c.r.buffered() == 0 || (c.r.buffered() == 1 && c.r.unread()[0] == '+') {
 		if err := c.r.more(); err != nil {
 			if err == io.EOF {
-				err = io.ErrUnexpectedEOF
+				err = fmt.Errorf("server closed the connection: %w", io.ErrUnexpectedEOF)
 			}
 			return nil, false, c.breakWith("AUTH "+name, err)
 		}
 	}
-	next := c.r.buf[c.r.pos:c.r.end]
-	for len(next) < 2 && next[0] == '+' {
-		if err := c.r.more(); err != nil {
-			return nil, false, c.breakWith("AUTH "+name, err)
-		}
-		next = c.r.buf[c.r.pos:c.r.end]
-	}
+	next := c.r.unread()
 	if next[0] != '+' || next[1] == 'O' || next[1] == 'o' {
 		_, err := c.reply("AUTH " + name)
-		return nil, true, err
+		return nil, answered || err != nil, err
 	}
 	line, err := c.r.line()
 	if err != nil {
@@ -108,11 +114,14 @@ func (c *Client) challenge(name string) (challenge []byte, done bool, err error)
 
 // cancel ends an exchange that the client cannot go on with (RFC 5034 section 4).
 func (c *Client) cancel(name string, cause error) error {
-	if _, err := c.exchange("*"); err != nil {
-		var refused *ReplyError
-		if !errors.As(err, &refused) {
-			return err
-		}
+	c.out = append(c.out, "*\r\n"...)
+	if err := c.flush("AUTH " + name); err != nil {
+		return err
+	}
+	_, err := c.reply("AUTH " + name)
+	var refused *ReplyError
+	if err != nil && !errors.As(err, &refused) {
+		return err
 	}
 	return fmt.Errorf("AUTH %s: %w", name, cause)
 }

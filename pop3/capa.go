@@ -15,11 +15,11 @@ type Capabilities struct {
 // Capabilities asks CAPA. It may be asked before and after the login: servers
 // answer differently. A server without CAPA gives a *ReplyError.
 func (c *Client) Capabilities(ctx context.Context) (*Capabilities, error) {
-	if c.state != stateTransaction {
-		if err := c.ready("CAPA", stateAuthorization); err != nil {
-			return nil, err
-		}
-	} else if err := c.ready("CAPA", stateTransaction); err != nil {
+	allowed := stateAuthorization
+	if c.state == stateTransaction {
+		allowed = stateTransaction
+	}
+	if err := c.ready("CAPA", allowed); err != nil {
 		return nil, err
 	}
 	defer c.begin(ctx, c.timeouts.Command)()
@@ -37,7 +37,6 @@ func (c *Client) Capabilities(ctx context.Context) (*Capabilities, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.caps = caps
 	if c.opts.Pipelining == PipelineAuto && c.state == stateTransaction {
 		c.pipeline = caps.Has("PIPELINING")
 	}

@@ -1,6 +1,7 @@
 package pop3
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -39,17 +41,19 @@ type Client struct {
 	r        reader
 	out      []byte // commands not written yet
 	state    state
-	greeting string
-	caps     *Capabilities // as last asked in the present state
+	apop     string // the greeting's timestamp
 	pipeline bool
+	flying   bool // a sequence of commands runs: no other may come between
 	broken   error
 	secrets  []string // never to be shown, should the server echo them
 	ack      quickAck
 
-	// wait guards the deadline against a context that ends meanwhile.
+	// wait guards the deadline against a context that ends meanwhile, and conn
+	// against a Close during STLS.
 	wait struct {
 		sync.Mutex
 		ctx     context.Context
+		turn    int // counts operations: a context may serve many
 		timeout time.Duration
 	}
 }
@@ -64,6 +68,7 @@ func NewClient(conn net.Conn, opts *Options) *Client {
 	if c.opts.Window <= 0 {
 		c.opts.Window = defaultWindow
 	}
+	c.opts.Window = min(c.opts.Window, maxWindow)
 	c.timeouts = c.opts.Timeouts.WithDefaults()
 	c.r.buf = make([]byte, receiveBuffer)
 	c.r.fill = c.fill
@@ -79,7 +84,10 @@ func (c *Client) setConn(conn net.Conn) {
 
 // Close drops the line without a word. It is safe to call more than once.
 func (c *Client) Close() error {
-	err := c.conn.Close()
+	c.wait.Lock()
+	conn := c.conn
+	c.wait.Unlock()
+	err := conn.Close()
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
@@ -110,11 +118,13 @@ func (c *Client) Broken() error { return c.broken }
 func (c *Client) begin(ctx context.Context, timeout time.Duration) (end func()) {
 	c.wait.Lock()
 	c.wait.ctx, c.wait.timeout = ctx, timeout
+	c.wait.turn++
+	turn := c.wait.turn
 	c.wait.Unlock()
 	stop := context.AfterFunc(ctx, func() {
 		c.wait.Lock()
 		defer c.wait.Unlock()
-		if c.wait.ctx == ctx {
+		if c.wait.ctx != nil && c.wait.turn == turn {
 			c.conn.SetDeadline(time.Unix(1, 0))
 		}
 	})
@@ -176,7 +186,11 @@ func (c *Client) ioError(err error) error {
 // breakWith marks the connection as broken and returns the error to report.
 func (c *Client) breakWith(command string, err error) error {
 	var protocol *ProtocolError
-	if !errors.As(err, &protocol) {
+	switch {
+	case errors.As(err, &protocol):
+	case errors.Is(err, errLineTooLong):
+		err = &ProtocolError{Command: command, Problem: err.Error()}
+	default:
 		err = fmt.Errorf("%s: %w", command, err)
 	}
 	if c.broken == nil {
@@ -188,21 +202,34 @@ func (c *Client) breakWith(command string, err error) error {
 // ready checks that a command may be sent now: the connection is sound, the
 // state allows it, and nothing arrived that nobody asked for.
 func (c *Client) ready(command string, want state) error {
-	if c.broken != nil {
-		return fmt.Errorf("%s: %w: %w", command, ErrBroken, c.broken)
+	if err := c.sound(command); err != nil {
+		return err
 	}
 	if c.state != want {
 		return fmt.Errorf("%s: not allowed in this state of the session", command)
 	}
-	if c.r.buffered() > 0 {
-		line, err := c.r.line()
-		if err != nil {
-			line = nil
-		}
-		return c.breakWith(command, &ProtocolError{Command: command,
-			Problem: "server sent what nobody asked for", Line: display(line)})
+	if c.flying {
+		return fmt.Errorf("%s: not allowed while a sequence of commands runs", command)
+	}
+	return c.quiet(command)
+}
+
+// sound refuses a command on a broken connection.
+func (c *Client) sound(command string) error {
+	if c.broken != nil {
+		return fmt.Errorf("%s: %w: %w", command, ErrBroken, c.broken)
 	}
 	return nil
+}
+
+// quiet checks that nothing has arrived beyond the replies that are due.
+func (c *Client) quiet(command string) error {
+	if c.r.buffered() == 0 {
+		return nil
+	}
+	line, _, _ := bytes.Cut(c.r.unread(), []byte{'\n'})
+	return c.breakWith(command, &ProtocolError{Command: command,
+		Problem: "server sent what nobody asked for", Line: c.show(bytes.TrimSuffix(line, []byte{'\r'}))})
 }
 
 // queue adds a command line to what flush will write.
@@ -232,35 +259,57 @@ func (c *Client) flush(command string) error {
 	return nil
 }
 
-// reply reads one status line. A refusal is a *ReplyError; everything else
-// that goes wrong breaks the connection.
+// reply reads one status line and returns its text for display. A refusal is a
+// *ReplyError; everything else that goes wrong breaks the connection.
 func (c *Client) reply(command string) (text string, err error) {
-	line, err := c.r.line()
-	if err == errLineTooLong {
-		return "", c.breakWith(command, &ProtocolError{Command: command, Problem: err.Error()})
+	rest, err := c.status(command)
+	if err != nil {
+		return "", err
 	}
+	return c.show(rest), nil
+}
+
+// status is reply for those who parse the text: it is as it was sent.
+func (c *Client) status(command string) (text []byte, err error) {
+	line, err := c.r.line()
 	if err != nil {
 		if err == io.EOF {
 			err = fmt.Errorf("server closed the connection: %w", io.ErrUnexpectedEOF)
 		}
-		return "", c.breakWith(command, err)
+		return nil, c.breakWith(command, err)
 	}
 	status, rest, known := splitStatus(line)
 	if !known {
-		return "", c.breakWith(command, &ProtocolError{Command: command,
+		return nil, c.breakWith(command, &ProtocolError{Command: command,
 			Problem: "reply is neither +OK nor -ERR", Line: c.show(line)})
 	}
-	text = c.show(rest)
 	if status {
-		return text, nil
+		return rest, nil
 	}
-	code, text := splitCode(text)
-	return "", &ReplyError{Command: command, Code: code, Text: text}
+	return nil, c.replyError(command, rest)
 }
 
-// show cleans server text and takes out secrets that it echoes.
+// replyError makes an error of the text behind -ERR.
+func (c *Client) replyError(command string, text []byte) *ReplyError {
+	code, shown := splitCode(c.show(text))
+	return &ReplyError{Command: command, Code: code, Text: shown}
+}
+
+// show takes out secrets that server text echoes and cleans it. In that order:
+// cleaning may cut a secret or change its octets, so that it is not found.
 func (c *Client) show(text []byte) string {
-	return redact(display(text), c.secrets)
+	return display(redact(text, c.secrets))
+}
+
+// hide remembers what must not be shown, the longest first: one secret may be
+// part of another.
+func (c *Client) hide(secrets ...string) {
+	for _, secret := range secrets {
+		if secret != "" {
+			c.secrets = append(c.secrets, secret)
+		}
+	}
+	slices.SortFunc(c.secrets, func(a, b string) int { return len(b) - len(a) })
 }
 
 // exchange sends one command and reads its status line.

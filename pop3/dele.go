@@ -16,7 +16,7 @@ type Marked struct {
 // remove marked messages at QUIT, and some when the line drops: a DELE that
 // was sent is final.
 func (c *Client) Dele(ctx context.Context, numbers iter.Seq[Number]) iter.Seq2[Marked, error] {
-	return fly(ctx, c, "DELE", "", numbers, func(number Number, text string, err error) (Marked, error) {
-		return Marked{number, text}, err
+	return fly(ctx, c, "DELE", "", numbers, func(number Number, text []byte, err error) (Marked, error) {
+		return Marked{number, c.show(text)}, err
 	}, nil)
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/emersion/go-sasl"
 
@@ -313,4 +314,96 @@ func TestNoPipeliningAcrossLogin(t *testing.T) {
 	if err := peer.Err(); err != nil {
 		t.Error(err)
 	}
+}
+
+// A command that the session's state does not allow is never sent.
+func TestStates(t *testing.T) {
+	peer := pop3test.Play("S: +OK ready")
+	c := NewClient(peer, nil)
+	if err := c.Noop(t.Context()); err == nil {
+		t.Error("NOOP before the greeting")
+	}
+	if err := greet(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{"NOOP": c.Noop(t.Context()), "LIST": listed(c, t.Context(), "")} {
+		if err == nil || !strings.Contains(err.Error(), "not allowed in this state") {
+			t.Errorf("%s before the login: %v", name, err)
+		}
+	}
+	if err := peer.Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A context that is done already ends a call although the server answers.
+func TestDoneContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	c := NewClient(pop3test.Play("S: +OK ready"), nil)
+	if err := greet(ctx, c); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A context that ends while a read waits wakes it.
+func TestCancelWakesRead(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	near, far := net.Pipe()
+	defer far.Close()
+	c := NewClient(&blocking{Conn: near, reading: cancel}, nil)
+	if err := greet(ctx, c); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+// blocking cancels once a read is about to wait.
+type blocking struct {
+	net.Conn
+	reading func()
+}
+
+func (b *blocking) Read(p []byte) (int, error) {
+	b.reading()
+	return b.Conn.Read(p)
+}
+
+// Never more commands in flight than the window allows.
+func TestWindow(t *testing.T) {
+	const messages, window = 50, 8
+	var script strings.Builder
+	script.WriteString("+OK\r\n+OK\r\n+OK\r\n")
+	script.WriteString(strings.Repeat("+OK\r\nx\r\n.\r\n", messages))
+	flying := &counting{tape: tape{Reader: iotest.OneByteReader(strings.NewReader(script.String()))}}
+	c := NewClient(flying, &Options{Pipelining: PipelineOn, Window: window})
+	numbers := make([]Number, messages)
+	for i := range numbers {
+		numbers[i] = Number(i + 1)
+	}
+	got := 0
+	err := in(func(ctx context.Context, c *Client) error {
+		for m, err := range c.Retrieve(ctx, slices.Values(numbers)) {
+			if err != nil {
+				return err
+			}
+			if _, err := m.WriteTo(io.Discard); err != nil {
+				return err
+			}
+			got++
+			flying.most = max(flying.most, strings.Count(flying.written.String(), "RETR")-got+1)
+		}
+		return nil
+	})(t.Context(), c)
+	if err != nil || got != messages {
+		t.Errorf("%d messages, %v", got, err)
+	}
+	if flying.most != window {
+		t.Errorf("%d commands in flight, window %d", flying.most, window)
+	}
+}
+
+// counting notes how many commands were in flight at most.
+type counting struct {
+	tape
+	most int
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"regexp"
 )
@@ -19,7 +20,7 @@ func (c *Client) Greeting(ctx context.Context) (string, error) {
 	}
 	defer c.begin(ctx, c.timeouts.Greeting)()
 	// Enough octets to recognise another protocol by, unless a line ends before.
-	for c.r.buffered() < foreignOctets && !bytes.ContainsRune(c.r.buf[c.r.pos:c.r.end], '\n') {
+	for c.r.buffered() < foreignOctets && !bytes.ContainsRune(c.r.unread(), '\n') {
 		if err := c.r.more(); err != nil {
 			if c.r.buffered() > 0 {
 				break // reply says what is wrong with it
@@ -27,23 +28,26 @@ func (c *Client) Greeting(ctx context.Context) (string, error) {
 			return "", c.breakWith("greeting", greetingError(err))
 		}
 	}
-	if problem := foreignGreeting(c.r.buf[c.r.pos:c.r.end]); problem != "" {
+	if problem := foreignGreeting(c.r.unread()); problem != "" {
 		return "", c.breakWith("greeting", &ProtocolError{Command: "greeting", Problem: problem,
 			Hint: "check the port: POP3 with TLS from the first octet is usually 995, clear text and STLS 110"})
 	}
-	text, err := c.reply("greeting")
+	text, err := c.status("greeting")
 	if err != nil {
 		return "", err
 	}
-	c.greeting = text
+	c.apop = string(timestampPattern.Find(text))
 	c.state = stateAuthorization
-	return text, nil
+	return c.show(text), nil
 }
 
 func greetingError(err error) error {
+	var operation *net.OpError
 	switch {
 	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
 		return ErrNoGreeting
+	case errors.As(err, &operation) && !operation.Timeout() && !errors.Is(err, net.ErrClosed):
+		return fmt.Errorf("%w: %w", ErrNoGreeting, err) // reset
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("%w; a port that expects TLS from the first octet keeps silent like this", err)
 	}
@@ -76,6 +80,4 @@ var timestampPattern = regexp.MustCompile(`<[!-;=?-~]+@[!-;=?-~]+>`)
 // Timestamp returns the greeting's APOP timestamp with its brackets (RFC 1939
 // section 7), "" where there is none. That one is there does not prove that
 // APOP works.
-func (c *Client) Timestamp() string {
-	return timestampPattern.FindString(c.greeting)
-}
+func (c *Client) Timestamp() string { return c.apop }

@@ -59,6 +59,7 @@ func (c *Client) readList() ([]ScanListing, error) {
 // listing reads the lines of a multi-line reply up to its termination line and
 // undoes dot-stuffing. Any error breaks the connection.
 func (c *Client) listing(command string, row func(line []byte) error) error {
+	octets := 0
 	for n := 0; ; n++ {
 		line, err := c.r.line()
 		if err != nil {
@@ -73,12 +74,13 @@ func (c *Client) listing(command string, row func(line []byte) error) error {
 			}
 			line = line[1:]
 		}
-		if n >= maxListing {
+		octets += len(line)
+		if n >= maxListing || octets > maxListed {
 			return c.breakWith(command, &ProtocolError{Command: command,
-				Problem: fmt.Sprintf("listing of more than %d lines", maxListing)})
+				Problem: fmt.Sprintf("listing of more than %d lines or %d octets", maxListing, maxListed)})
 		}
 		if err := row(line); err != nil {
-			return c.breakWith(command, &ProtocolError{Command: command, Problem: err.Error(), Line: display(line)})
+			return c.breakWith(command, &ProtocolError{Command: command, Problem: err.Error(), Line: c.show(line)})
 		}
 	}
 }

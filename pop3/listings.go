@@ -55,8 +55,7 @@ func (c *Client) Listings(ctx context.Context) (*Listings, error) {
 		}
 		if err != nil {
 			if c.pipeline {
-				// Replies to the other commands are outstanding.
-				return nil, c.breakWith(command, err)
+				c.breakWith(command, errors.New("left with replies outstanding"))
 			}
 			return nil, err
 		}

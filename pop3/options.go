@@ -8,7 +8,7 @@ import (
 // Options change how a client behaves. The zero value, and a nil pointer, are good defaults.
 type Options struct {
 	Pipelining Pipelining
-	Window     int // most commands in flight; 64
+	Window     int // most commands in flight; 64, at most 256
 	Timeouts   Timeouts
 
 	// LongLines allows command lines over the 255 octets of RFC 2449 section 4.
@@ -56,9 +56,11 @@ func (t Timeouts) WithDefaults() Timeouts {
 const (
 	maxReplyLine   = 16 << 10 // octets of a status or listing line
 	maxListing     = 20 << 20 // rows of a listing
+	maxListed      = 1 << 30  // octets of a listing
 	maxCommandLine = 255      // octets with CRLF, RFC 2449 section 4
 	maxShownText   = 400      // octets of server text in an error
 	receiveBuffer  = 32 << 10 // octets
 	afterQuitWait  = 5 * time.Second
 	defaultWindow  = 64
+	maxWindow      = 256 // their octets fit into any send buffer
 )

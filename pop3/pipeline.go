@@ -3,6 +3,7 @@ package pop3
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 )
 
@@ -20,10 +21,12 @@ type flight struct {
 	sent    []Number // replies outstanding, oldest first
 	window  int
 	dry     bool // next has no more
+	handed  bool // the consumer has an item, whose data may be unread
 }
 
 // launch begins a flight; every number that next yields is sent.
 func (c *Client) launch(keyword, suffix string, next func() (Number, bool)) *flight {
+	c.flying = true
 	f := &flight{c: c, keyword: keyword, suffix: suffix, next: next, window: 1}
 	if c.pipeline {
 		f.window = c.opts.Window
@@ -33,11 +36,14 @@ func (c *Client) launch(keyword, suffix string, next func() (Number, bool)) *fli
 
 // topUp sends more commands once half of the window is answered.
 func (f *flight) topUp() error {
+	if err := f.c.sound(f.keyword); err != nil {
+		return err
+	}
 	if len(f.sent) > f.window/2 {
 		return nil
 	}
 	if len(f.sent) == 0 {
-		if err := f.c.ready(f.keyword, stateTransaction); err != nil {
+		if err := f.c.quiet(f.keyword); err != nil {
 			return err
 		}
 	}
@@ -46,6 +52,9 @@ func (f *flight) topUp() error {
 		if !ok {
 			f.dry = true
 			break
+		}
+		if number < 1 {
+			return f.c.breakWith(f.keyword, fmt.Errorf("%d is not a message-number", number))
 		}
 		f.c.queue(f.keyword, number)
 		if f.suffix != "" {
@@ -58,16 +67,16 @@ func (f *flight) topUp() error {
 
 // reply returns the number and status of the oldest command in flight; ok is
 // false when nothing is left. A *ReplyError concerns that number only.
-func (f *flight) reply() (number Number, text string, err error, ok bool) {
+func (f *flight) reply() (number Number, text []byte, err error, ok bool) {
 	if err := f.topUp(); err != nil {
-		return 0, "", err, true
+		return 0, nil, err, true
 	}
 	if len(f.sent) == 0 {
-		return 0, "", nil, false
+		return 0, nil, nil, false
 	}
 	number = f.sent[0]
 	f.sent = f.sent[1:]
-	text, err = f.c.reply(f.keyword)
+	text, err = f.c.status(f.keyword)
 	var refused *ReplyError
 	if errors.As(err, &refused) {
 		refused.Command = numbered(f.keyword, number)
@@ -75,10 +84,11 @@ func (f *flight) reply() (number Number, text string, err error, ok bool) {
 	return number, text, err, true
 }
 
-// abandon is called when a consumer leaves early: replies that nobody will
-// read break the connection.
-func (f *flight) abandon() {
-	if len(f.sent) > 0 && f.c.broken == nil {
+// land ends the flight. Replies that nobody will read break the connection:
+// the consumer left early, or panicked.
+func (f *flight) land() {
+	f.c.flying = false
+	if (len(f.sent) > 0 || f.handed) && f.c.broken == nil {
 		f.c.breakWith(f.keyword, errors.New("left with replies outstanding"))
 	}
 }
@@ -86,7 +96,7 @@ func (f *flight) abandon() {
 // fly runs a flight as a sequence. item turns one status line into a value;
 // where it is refused the value is item's too, with the *ReplyError.
 func fly[T any](ctx context.Context, c *Client, keyword, suffix string, numbers iter.Seq[Number],
-	item func(Number, string, error) (T, error), after func(T) error) iter.Seq2[T, error] {
+	item func(Number, []byte, error) (T, error), after func(T) error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		if err := c.ready(keyword, stateTransaction); err != nil {
@@ -97,13 +107,14 @@ func fly[T any](ctx context.Context, c *Client, keyword, suffix string, numbers 
 		next, stop := iter.Pull(numbers)
 		defer stop()
 		f := c.launch(keyword, suffix, next)
-		defer f.abandon()
+		defer f.land()
 		for {
 			number, text, err, ok := f.reply()
 			if !ok {
 				return
 			}
 			value, err := item(number, text, err)
+			f.handed = true
 			more := yield(value, err)
 			var refused *ReplyError
 			if err != nil && !errors.As(err, &refused) {
@@ -117,6 +128,7 @@ func fly[T any](ctx context.Context, c *Client, keyword, suffix string, numbers 
 					return
 				}
 			}
+			f.handed = false
 			if !more {
 				return
 			}

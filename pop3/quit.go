@@ -1,7 +1,6 @@
 package pop3
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -16,8 +15,8 @@ import (
 // The stream is read to its end because some servers answer first and delete
 // then, and would be cut short by a reset.
 func (c *Client) Quit(ctx context.Context) (string, error) {
-	if c.broken != nil {
-		return "", c.ready("QUIT", c.state)
+	if err := c.sound("QUIT"); err != nil {
+		return "", err
 	}
 	if c.state == stateGreeting || c.state == stateEnded {
 		return "", errors.New("QUIT: not allowed in this state of the session")
@@ -26,27 +25,36 @@ func (c *Client) Quit(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer c.Close()
-	defer c.begin(ctx, c.timeouts.Quit)()
+	end := c.begin(ctx, c.timeouts.Quit)
 	text, err := c.exchange("QUIT")
+	end()
 	c.state = stateEnded
 	var refused *ReplyError
 	if err != nil && !errors.As(err, &refused) {
 		return "", err
 	}
-	c.patience(afterQuitWait)
 	words := []string{text}
 	if refused != nil {
 		words[0] = refused.Text
 	}
+	ctx, cancel := context.WithTimeout(ctx, afterQuitWait)
+	defer cancel()
+	defer c.begin(ctx, afterQuitWait)()
 	for len(words) < 10 {
 		line, readErr := c.r.line()
 		if readErr != nil {
-			break // end of the stream, or the server keeps it open: both are fine
+			// The end of the stream, or the server keeps it open: both are
+			// fine. What it said last may lack its line end.
+			if line = c.r.unread(); len(line) == 0 {
+				break
+			}
 		}
 		words = append(words, c.show(line))
-		if status, rest, known := splitStatus(line); known && !status && refused == nil {
-			code, text := splitCode(display(bytes.TrimSpace(rest)))
-			refused = &ReplyError{Command: "QUIT", Code: code, Text: text}
+		if ok, rest, known := splitStatus(line); known && !ok && refused == nil {
+			refused = c.replyError("QUIT", rest)
+		}
+		if readErr != nil {
+			break
 		}
 	}
 	said := strings.Join(words, " / ")

@@ -2,6 +2,7 @@ package pop3
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,6 +19,8 @@ type reader struct {
 }
 
 func (r *reader) buffered() int { return r.end - r.pos }
+
+func (r *reader) unread() []byte { return r.buf[r.pos:r.end] }
 
 // more reads at least one octet more, keeping what is buffered.
 func (r *reader) more() error {
@@ -43,13 +46,17 @@ func (r *reader) more() error {
 func (r *reader) line() ([]byte, error) {
 	scanned := 0
 	for {
-		if i := bytes.IndexByte(r.buf[r.pos+scanned:r.end], '\n'); i >= 0 {
-			line := r.buf[r.pos : r.pos+scanned+i]
+		window := r.unread()
+		if i := bytes.IndexByte(window[scanned:], '\n'); i >= 0 {
+			line := bytes.TrimSuffix(window[:scanned+i], lineDot[:1])
+			if len(line) > maxReplyLine {
+				return nil, errLineTooLong
+			}
 			r.pos += scanned + i + 1
-			return bytes.TrimSuffix(line, []byte{'\r'}), nil
+			return line, nil
 		}
-		scanned = r.buffered()
-		if scanned >= maxReplyLine {
+		scanned = len(window)
+		if scanned > maxReplyLine+1 { // a CR may be the last of them
 			return nil, errLineTooLong
 		}
 		if err := r.more(); err != nil {
@@ -75,7 +82,7 @@ var lineDot = []byte("\r\n.")
 // input: a CR at the end of the buffer waits for its neighbour.
 func (r *reader) data() ([]byte, error) {
 	for {
-		window := r.buf[r.pos:r.end]
+		window := r.unread()
 		if r.bol && len(window) > 0 {
 			if window[0] != '.' {
 				r.bol = false
@@ -96,7 +103,7 @@ func (r *reader) data() ([]byte, error) {
 			return chunk, nil
 		}
 		if err := r.more(); err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) { // io.EOF is kept for a proper end
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, err

@@ -28,11 +28,9 @@ func keyword(command string) string {
 }
 
 // redact takes secrets out of text, should a server echo them.
-func redact(text string, secrets []string) string {
+func redact(text []byte, secrets []string) []byte {
 	for _, secret := range secrets {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "(secret)")
-		}
+		text = bytes.ReplaceAll(text, []byte(secret), []byte("(secret)"))
 	}
 	return text
 }

@@ -2,7 +2,6 @@ package pop3
 
 import (
 	"context"
-	"errors"
 	"io"
 	"iter"
 	"strconv"
@@ -15,9 +14,10 @@ type Message struct {
 	Number    Number
 	Announced int64 // octets that the status line mentions, advisory; -1 where it has none
 
-	c    *Client
-	rest []byte // taken from the wire but not by Read yet
-	err  error
+	c       *Client
+	keyword string
+	rest    []byte // taken from the wire but not by Read yet
+	err     error
 }
 
 // Retrieve sends RETR for each number (RFC 1939 section 5), pipelined when it
@@ -26,24 +26,26 @@ type Message struct {
 // sequence goes on; any other error ends it and the connection is broken.
 // Leaving the loop early with commands outstanding breaks the connection, too.
 func (c *Client) Retrieve(ctx context.Context, numbers iter.Seq[Number]) iter.Seq2[*Message, error] {
-	return fly(ctx, c, "RETR", "", numbers, c.message, (*Message).skip)
+	return fly(ctx, c, "RETR", "", numbers, c.receive("RETR"), (*Message).skip)
 }
 
-// message begins the data behind a status line.
-func (c *Client) message(number Number, text string, err error) (*Message, error) {
-	m := &Message{Number: number, Announced: announced(text), c: c}
-	if err != nil {
-		m.err = io.EOF // no data follows
-		return m, err
+// receive returns what begins the data behind a status line.
+func (c *Client) receive(keyword string) func(Number, []byte, error) (*Message, error) {
+	return func(number Number, text []byte, err error) (*Message, error) {
+		m := &Message{Number: number, Announced: announced(text), c: c, keyword: keyword}
+		if err != nil {
+			m.err = io.EOF // no data follows
+			return m, err
+		}
+		c.r.beginData()
+		c.patience(c.timeouts.Data)
+		return m, nil
 	}
-	c.r.beginData()
-	c.patience(c.timeouts.Data)
-	return m, nil
 }
 
 // announced finds the octets in "+OK 120 octets".
-func announced(text string) int64 {
-	n, _, ok := leadingInt([]byte(text))
+func announced(text []byte) int64 {
+	n, _, ok := leadingInt(text)
 	if !ok {
 		return -1
 	}
@@ -60,7 +62,7 @@ func (m *Message) chunk() ([]byte, error) {
 		m.c.patience(m.c.timeouts.Command)
 		m.err = io.EOF
 	} else if err != nil {
-		m.err = m.c.breakWith(numbered("RETR", m.Number), err)
+		m.err = m.c.breakWith(numbered(m.keyword, m.Number), err)
 	}
 	return chunk, m.err
 }
@@ -87,6 +89,9 @@ func (m *Message) WriteTo(w io.Writer) (int64, error) {
 		if len(chunk) > 0 {
 			n, err := w.Write(chunk)
 			total += int64(n)
+			if err == nil && n < len(chunk) {
+				err = io.ErrShortWrite
+			}
 			if err != nil {
 				m.rest = chunk[n:]
 				return total, err
@@ -104,10 +109,8 @@ func (m *Message) WriteTo(w io.Writer) (int64, error) {
 
 // skip reads what is left.
 func (m *Message) skip() error {
-	if _, err := m.WriteTo(io.Discard); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	return nil
+	_, err := m.WriteTo(io.Discard)
+	return err
 }
 
 func numbered(keyword string, number Number) string {

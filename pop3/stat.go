@@ -26,18 +26,19 @@ func (c *Client) Stat(ctx context.Context) (DropListing, error) {
 }
 
 func (c *Client) readStat() (DropListing, error) {
-	text, err := c.reply("STAT")
+	text, err := c.status("STAT")
 	if err != nil {
 		return DropListing{}, err
 	}
-	words := bytes.Fields([]byte(text))
+	words := bytes.Fields(text)
 	drop := DropListing{Octets: -1}
-	if len(words) == 0 {
-		return drop, c.breakWith("STAT", &ProtocolError{Command: "STAT", Problem: "reply has no count", Line: text})
+	err = strconv.ErrSyntax
+	if len(words) > 0 {
+		drop.Messages, err = strconv.ParseInt(string(words[0]), 10, 64)
 	}
-	drop.Messages, err = strconv.ParseInt(string(words[0]), 10, 64)
 	if err != nil || drop.Messages < 0 {
-		return drop, c.breakWith("STAT", &ProtocolError{Command: "STAT", Problem: "reply has no count", Line: text})
+		return DropListing{}, c.breakWith("STAT",
+			&ProtocolError{Command: "STAT", Problem: "reply has no count", Line: c.show(text)})
 	}
 	if len(words) > 1 {
 		if octets, err := strconv.ParseInt(string(words[1]), 10, 64); err == nil && octets >= 0 {

@@ -28,6 +28,10 @@ func (c *Client) StartTLS(ctx context.Context, config *tls.Config) error {
 			Problem: "clear text follows the reply: somebody injects commands or replies"})
 	}
 	encrypted := tls.Client(c.conn, config)
+	c.patience(c.timeouts.TLS)
+	if err := c.armDeadline(); err != nil {
+		return c.breakWith("STLS", err)
+	}
 	handshake, cancel := context.WithTimeout(ctx, c.timeouts.TLS)
 	defer cancel()
 	if err := encrypted.HandshakeContext(handshake); err != nil {
@@ -36,6 +40,6 @@ func (c *Client) StartTLS(ctx context.Context, config *tls.Config) error {
 	c.wait.Lock()
 	c.setConn(encrypted)
 	c.wait.Unlock()
-	c.caps, c.greeting = nil, ""
+	c.apop = ""
 	return nil
 }

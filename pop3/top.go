@@ -10,5 +10,5 @@ import (
 // it yields as Retrieve does. It serves to look at header sections: servers
 // cut and change what TOP sends, so that it is never a way to fetch mail.
 func (c *Client) Top(ctx context.Context, numbers iter.Seq[Number], lines int) iter.Seq2[*Message, error] {
-	return fly(ctx, c, "TOP", " "+strconv.Itoa(max(lines, 0)), numbers, c.message, (*Message).skip)
+	return fly(ctx, c, "TOP", " "+strconv.Itoa(max(lines, 0)), numbers, c.receive("TOP"), (*Message).skip)
 }

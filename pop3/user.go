@@ -31,7 +31,7 @@ func (c *Client) Login(ctx context.Context, user, password string) error {
 
 // secretly exchanges a command whose secret the server must not echo into an error.
 func (c *Client) secretly(command string, secret ...string) error {
-	c.secrets = append(c.secrets, secret...)
+	c.hide(secret...)
 	_, err := c.exchange(command)
 	return err
 }
@@ -40,7 +40,6 @@ func (c *Client) secretly(command string, secret ...string) error {
 func (c *Client) loggedIn(err error) error {
 	if err == nil {
 		c.state = stateTransaction
-		c.caps = nil
 	}
 	return err
 }
