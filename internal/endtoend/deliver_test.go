@@ -49,6 +49,7 @@ func stripped(t *testing.T, content []byte) (trace, message string) {
 }
 
 func TestRedeliverByLMTP(t *testing.T) {
+	notShort(t)
 	const letters = 1000
 	d := realservers.StartDovecot(t, "alice", "bob")
 	served := seed(d, letters, 2000, nil)
@@ -79,6 +80,7 @@ func returnPath(message string) string {
 }
 
 func TestRedeliverBySMTP(t *testing.T) {
+	notShort(t)
 	const letters = 1000
 	d := realservers.StartDovecot(t, "alice")
 	p := realservers.StartPostfix(t)

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"popmigrate/internal/realservers"
 )
 
 // letter is message i, about so many octets, with LF line ends as a Maildir has them.
@@ -98,6 +100,9 @@ func (want tally) compare(t *testing.T, what string, got tally) {
 // segments through zstdcat, split at separator lines, unquoted, with CRLF.
 func fromArchive(t *testing.T, dir string) tally {
 	t.Helper()
+	if _, err := exec.LookPath("zstdcat"); err != nil {
+		realservers.Skip(t, "zstdcat is not installed")
+	}
 	segments, err := filepath.Glob(filepath.Join(dir, "*.mbox.zst"))
 	if err != nil || len(segments) == 0 {
 		t.Fatalf("no segments in %s (%v)", dir, err)

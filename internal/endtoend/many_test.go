@@ -16,6 +16,7 @@ import (
 // Two hundred maildrops over 64 sessions: complete, one session per maildrop,
 // and memory that does not grow with them.
 func TestTwoHundredMaildrops(t *testing.T) {
+	notShort(t)
 	const maildrops, letters = 200, 100
 	server, err := pop3test.Start(pop3test.Config{NoLog: true})
 	if err != nil {

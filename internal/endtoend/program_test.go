@@ -114,3 +114,12 @@ func (j *job) run(exit int, words ...string) summary {
 	}
 	return last
 }
+
+// notShort skips a test in short mode: the program runs as a process of its
+// own, so that the race detector would see nothing of it.
+func notShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("not in short mode")
+	}
+}

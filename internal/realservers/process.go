@@ -35,15 +35,17 @@ func need(t testing.TB, programs ...string) {
 	t.Helper()
 	for _, program := range programs {
 		if _, err := exec.LookPath(program); err != nil {
-			skip(t, program+" is not installed")
+			Skip(t, program+" is not installed")
 		}
 	}
 	if os.Geteuid() != 0 {
-		skip(t, "real servers are started as root only")
+		Skip(t, "real servers are started as root only")
 	}
 }
 
-func skip(t testing.TB, why string) {
+// Skip skips the test because something is missing, or fails it where real
+// servers are required.
+func Skip(t testing.TB, why string) {
 	t.Helper()
 	if os.Getenv(Required) == "required" {
 		t.Fatalf("%s, and %s=required", why, Required)
