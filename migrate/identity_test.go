@@ -1,8 +1,10 @@
 package migrate
 
 import (
+	"context"
 	"testing"
 
+	"popmigrate/pop3"
 	"popmigrate/pop3/pop3test"
 	"popmigrate/sinks"
 )
@@ -105,5 +107,45 @@ func TestGenerationIsRaisedBeforeEachOpening(t *testing.T) {
 		if state := b.ledger().Sinks["archive"]; state.Generation != n || state.ArchiveID != b.sinks[0].opened.ArchiveID {
 			t.Errorf("ledger after opening %d: %+v", n, state)
 		}
+	}
+}
+
+// A session that ended early in a renumbered maildrop does not take for gone
+// what it did not come to look at.
+func TestRenumberedAndReadInSlices(t *testing.T) {
+	b := newBench(t, pop3test.Config{}, mail(6)...)
+	b.job.Delete = DeleteVerified
+	b.source.Pipelining = pop3.PipelineOff
+	ctx, cancel := context.WithCancel(t.Context())
+	b.drop.SetRules(pop3test.Rule{Command: "QUIT", Times: 1, Do: pop3test.All(pop3test.Update(0), pop3test.Call(cancel))})
+	b.runCtx(ctx)
+	b.drop.SetRules(pop3test.Rule{Command: pop3test.OnLogin, Do: pop3test.View(func(messages []pop3test.Message) []pop3test.Message {
+		for i := range messages {
+			messages[i].UniqueID = "new-" + messages[i].UniqueID
+		}
+		return messages
+	})})
+	b.addSink(newMemory("second")) // something to settle, so that slices end
+	b.job.Limits.SliceMessages = 2
+	r := b.run()
+	want(t, r, map[string]int64{"listed": 6, "gone": 6, "kept": 0, "unaudited": 0})
+	if n := len(b.drop.Contents()); n != 0 {
+		t.Errorf("%d left", n)
+	}
+}
+
+// An archive that is refused leaves every message where it is, and counted.
+func TestRefusedArchive(t *testing.T) {
+	b := newBench(t, pop3test.Config{}, mail(4)...)
+	b.job.Delete = DeleteVerified
+	spec := b.sinks[0].spec()
+	spec.Open = func(context.Context, sinks.Opening) (sinks.Sink, error) {
+		return nil, &sinks.Error{Op: "open", Object: "archive", Err: sinks.ErrForeign, Hint: "name another directory"}
+	}
+	b.job.Accounts = []Account{{Name: "alice", User: "alice", Connector: &b.source, Host: "h", Sinks: []SinkSpec{spec}}}
+	r := b.run()
+	want(t, r, map[string]int64{"listed": 4, "failed": 4, "marked": 0})
+	if r.Class != ClassArchive || r.Hint == "" || b.commands("RETR")+b.commands("QUIT") != 0 {
+		t.Errorf("class %q, hint %q, %d RETR, %d QUIT", r.Class, r.Hint, b.commands("RETR"), b.commands("QUIT"))
 	}
 }

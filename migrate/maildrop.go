@@ -39,6 +39,7 @@ type visit struct {
 	record  []int32      // by entry: index of its ledger record, or noRecord
 	left    []fated      // by entry: what became of it where there is no record
 	known   int          // ledger records when the session began; later ones are new
+	stable  int          // entries whose unique-id and octets are those of a record: unique-ids are what they were
 	proven  map[int]bool // by record: this session showed that the listed message is the recorded one
 	pending []checkpoint.Change
 	marks   []markReply
@@ -149,6 +150,9 @@ func (v *visit) begin(ctx context.Context) error {
 	v.record, v.left = make([]int32, len(entries)), make([]fated, len(entries))
 	for i := range v.record {
 		v.record[i] = noRecord
+		if !v.audit {
+			v.left[i] = fated{Failed, failure{notReached, "the session ended before its turn"}}
+		}
 	}
 	if !v.audit {
 		v.reck.relist(entries)

@@ -23,6 +23,9 @@ func (v *visit) plan() *plan {
 	p := &plan{}
 	for i, e := range v.listing.Entries {
 		record, ok := v.ids.hinted(e)
+		if ok {
+			v.stable++
+		}
 		switch {
 		case ok && v.settledBefore(record):
 			v.claim(i, record)
@@ -111,9 +114,6 @@ func (v *visit) schedule(p *plan, i int) {
 		p.last = append(p.last, i)
 	default:
 		p.fetch = append(p.fetch, i)
-	}
-	if v.left[i].fate == 0 {
-		v.left[i] = fated{Failed, failure{notReached, "the session ended before its turn"}}
 	}
 }
 

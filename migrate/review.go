@@ -91,7 +91,7 @@ func (v *visit) credible(ctx context.Context) (bool, error) {
 	if len(unknown) == 0 {
 		return true, nil
 	}
-	if !v.drop.Weak && v.listing.HasUIDL && len(unknown) < len(v.record) {
+	if !v.drop.Weak && v.stable > 0 {
 		return true, nil
 	}
 	if !v.audit {
