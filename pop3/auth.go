@@ -118,9 +118,7 @@ func (c *Client) cancel(name string, cause error) error {
 	if err := c.flush("AUTH " + name); err != nil {
 		return err
 	}
-	_, err := c.reply("AUTH " + name)
-	var refused *ReplyError
-	if err != nil && !errors.As(err, &refused) {
+	if _, err := c.reply("AUTH " + name); err != nil && asRefusal(err) == nil {
 		return err
 	}
 	return fmt.Errorf("AUTH %s: %w", name, cause)

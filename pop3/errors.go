@@ -42,6 +42,16 @@ func (e *ReplyError) HasCode(code string) bool {
 	return e.Code == code || strings.HasPrefix(e.Code, code+"/")
 }
 
+// asRefusal returns the *ReplyError in err, nil where there is none.
+func asRefusal(err error) *ReplyError {
+	if err == nil {
+		return nil // it costs no allocation
+	}
+	var refused *ReplyError
+	errors.As(err, &refused)
+	return refused
+}
+
 // ProtocolError is a server's breach of the protocol. The connection is broken.
 type ProtocolError struct {
 	Command string

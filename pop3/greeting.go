@@ -22,10 +22,12 @@ func (c *Client) Greeting(ctx context.Context) (string, error) {
 	// Enough octets to recognise another protocol by, unless a line ends before.
 	for c.r.buffered() < foreignOctets && !bytes.ContainsRune(c.r.unread(), '\n') {
 		if err := c.r.more(); err != nil {
-			if c.r.buffered() > 0 {
-				break // reply says what is wrong with it
+			if c.r.buffered() == 0 {
+				err = greetingError(err)
+			} else if err == io.EOF {
+				err = io.ErrUnexpectedEOF
 			}
-			return "", c.breakWith("greeting", greetingError(err))
+			return "", c.breakWith("greeting", err)
 		}
 	}
 	if problem := foreignGreeting(c.r.unread()); problem != "" {

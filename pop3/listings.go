@@ -65,7 +65,8 @@ func (c *Client) Listings(ctx context.Context) (*Listings, error) {
 
 // refusal moves a *ReplyError to where it is told apart from real errors.
 func refusal(err error, to **ReplyError) error {
-	if errors.As(err, to) {
+	*to = asRefusal(err)
+	if *to != nil {
 		return nil
 	}
 	return err

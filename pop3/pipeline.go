@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 )
 
 // flight sends one command per message-number, up to a window of them ahead
@@ -75,10 +76,9 @@ func (f *flight) reply() (number Number, text []byte, err error, ok bool) {
 		return 0, nil, nil, false
 	}
 	number = f.sent[0]
-	f.sent = f.sent[1:]
+	f.sent = slices.Delete(f.sent, 0, 1)
 	text, err = f.c.status(f.keyword)
-	var refused *ReplyError
-	if errors.As(err, &refused) {
+	if refused := asRefusal(err); refused != nil {
 		refused.Command = numbered(f.keyword, number)
 	}
 	return number, text, err, true
@@ -116,8 +116,7 @@ func fly[T any](ctx context.Context, c *Client, keyword, suffix string, numbers 
 			value, err := item(number, text, err)
 			f.handed = true
 			more := yield(value, err)
-			var refused *ReplyError
-			if err != nil && !errors.As(err, &refused) {
+			if err != nil && asRefusal(err) == nil {
 				return
 			}
 			if after != nil {

@@ -29,8 +29,8 @@ func (c *Client) Quit(ctx context.Context) (string, error) {
 	text, err := c.exchange("QUIT")
 	end()
 	c.state = stateEnded
-	var refused *ReplyError
-	if err != nil && !errors.As(err, &refused) {
+	refused := asRefusal(err)
+	if err != nil && refused == nil {
 		return "", err
 	}
 	words := []string{text}

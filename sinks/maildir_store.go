@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"popmigrate/internal/durable"
 )
@@ -30,6 +31,12 @@ var _ Sink = (*maildirSink)(nil)
 // maildirWorkers is how many files of a group are on their way at once: their
 // syncs share the device's work, and the file system commits them together.
 const maildirWorkers = 16
+
+// maildirSlots bounds the same for all maildirs of the process together: each
+// file on its way holds a system thread and a maildirScratch.
+var maildirSlots = semaphore.NewWeighted(maildirInAll)
+
+const maildirInAll = 64
 
 // maildirFile is a message on its way into the maildir.
 type maildirFile struct {
@@ -73,9 +80,10 @@ func (s *maildirSink) write(ctx context.Context, group []Message, files []maildi
 	workers.SetLimit(maildirWorkers)
 	for i := range group {
 		workers.Go(func() error {
-			if err := context.Cause(ctx); err != nil {
-				return err
+			if err := maildirSlots.Acquire(ctx, 1); err != nil {
+				return context.Cause(ctx)
 			}
+			defer maildirSlots.Release(1)
 			scratch := maildirScratches.Get().(*maildirScratch)
 			defer maildirScratches.Put(scratch)
 			if err := s.keep(&group[i], &files[i], scratch); err != nil {
