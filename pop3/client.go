@@ -47,6 +47,7 @@ type Client struct {
 	broken   error
 	secrets  []string // never to be shown, should the server echo them
 	ack      quickAck
+	limit    listingLimit
 
 	// wait guards the deadline against a context that ends meanwhile, and conn
 	// against a Close during STLS.
@@ -70,6 +71,7 @@ func NewClient(conn net.Conn, opts *Options) *Client {
 	}
 	c.opts.Window = min(c.opts.Window, maxWindow)
 	c.timeouts = c.opts.Timeouts.WithDefaults()
+	c.limit = listingLimit{maxListing, maxListed}
 	c.r.buf = make([]byte, receiveBuffer)
 	c.r.fill = c.fill
 	c.setConn(conn)

@@ -56,6 +56,9 @@ func (c *Client) readList() ([]ScanListing, error) {
 	return rows, nil
 }
 
+// listingLimit bounds what a listing makes the client hold.
+type listingLimit struct{ rows, octets int }
+
 // listing reads the lines of a multi-line reply up to its termination line and
 // undoes dot-stuffing. Any error breaks the connection.
 func (c *Client) listing(command string, row func(line []byte) error) error {
@@ -75,9 +78,9 @@ func (c *Client) listing(command string, row func(line []byte) error) error {
 			line = line[1:]
 		}
 		octets += len(line)
-		if n >= maxListing || octets > maxListed {
+		if n >= c.limit.rows || octets > c.limit.octets {
 			return c.breakWith(command, &ProtocolError{Command: command,
-				Problem: fmt.Sprintf("listing of more than %d lines or %d octets", maxListing, maxListed)})
+				Problem: fmt.Sprintf("listing of more than %d lines or %d octets", c.limit.rows, c.limit.octets)})
 		}
 		if err := row(line); err != nil {
 			return c.breakWith(command, &ProtocolError{Command: command, Problem: err.Error(), Line: c.show(line)})

@@ -244,23 +244,21 @@ func TestNoProgress(t *testing.T) {
 // TestListingLimits reads listings without end.
 func TestListingLimits(t *testing.T) {
 	for _, test := range []struct {
-		name string
-		line string
-		rows int
+		name  string
+		line  string
+		limit listingLimit
+		rows  int
 	}{
-		{"rows", "1\r\n", maxListing},
-		{"octets", strings.Repeat("x", maxReplyLine) + "\r\n", maxListed / maxReplyLine},
+		{"rows", "1\r\n", listingLimit{1000, 1 << 20}, 1000},
+		{"octets", strings.Repeat("x", 1000) + "\r\n", listingLimit{1 << 20, 50_000}, 50},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			block := bytes.Repeat([]byte(test.line), 1+64<<10/len(test.line))
-			at := 0
-			c := &Client{}
-			c.r.buf = make([]byte, receiveBuffer)
-			c.r.fill = func(p []byte) (int, error) {
-				n := copy(p, block[at:])
-				at = (at + n) % len(block)
-				return n, nil
+			c := NewClient(nil, nil)
+			if c.limit != (listingLimit{maxListing, maxListed}) {
+				t.Fatalf("limit %+v", c.limit)
 			}
+			c.limit = test.limit
+			c.r.fill = func(p []byte) (int, error) { return copy(p, test.line), nil }
 			rows := 0
 			err := c.listing("UIDL", func([]byte) error { rows++; return nil })
 			var protocol *ProtocolError

@@ -338,7 +338,7 @@ func TestAllocationsPerMessage(t *testing.T) {
 
 // Many unique-ids cost few allocations.
 func TestLargeListing(t *testing.T) {
-	rows := 100_000
+	rows := 20_000
 	var reply strings.Builder
 	reply.WriteString("+OK\r\n")
 	for i := range rows {

@@ -32,10 +32,8 @@ func (c *Client) StartTLS(ctx context.Context, config *tls.Config) error {
 	if err := c.armDeadline(); err != nil {
 		return c.breakWith("STLS", err)
 	}
-	handshake, cancel := context.WithTimeout(ctx, c.timeouts.TLS)
-	defer cancel()
-	if err := encrypted.HandshakeContext(handshake); err != nil {
-		return c.breakWith("STLS", fmt.Errorf("TLS handshake: %w", err))
+	if err := encrypted.HandshakeContext(ctx); err != nil {
+		return c.breakWith("STLS", fmt.Errorf("TLS handshake: %w", c.ioError(err)))
 	}
 	c.wait.Lock()
 	c.setConn(encrypted)
