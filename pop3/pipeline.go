@@ -37,9 +37,6 @@ func (c *Client) launch(keyword, suffix string, next func() (Number, bool)) *fli
 
 // topUp sends more commands once half of the window is answered.
 func (f *flight) topUp() error {
-	if err := f.c.sound(f.keyword); err != nil {
-		return err
-	}
 	if len(f.sent) > f.window/2 {
 		return nil
 	}

@@ -41,13 +41,14 @@ func TestCommandsInFlight(t *testing.T) {
 	for _, test := range []struct {
 		options *pop3.Options
 		want    int
+		writes  int // the first fills the window, the others half of it
 	}{
-		{lockstep, 1},
-		{nil, 1}, // CAPA was not asked
-		{&pop3.Options{Pipelining: pop3.PipelineOn, Window: 1}, 1},
-		{&pop3.Options{Pipelining: pop3.PipelineOn, Window: 7}, 7},
-		{pipelined, 64},
-		{&pop3.Options{Pipelining: pop3.PipelineOn, Window: 1 << 20}, 256},
+		{lockstep, 1, messages},
+		{nil, 1, messages}, // CAPA was not asked
+		{&pop3.Options{Pipelining: pop3.PipelineOn, Window: 1}, 1, messages},
+		{&pop3.Options{Pipelining: pop3.PipelineOn, Window: 7}, 7, 1 + (messages-7+3)/4},
+		{pipelined, 64, 1 + (messages-64+31)/32},
+		{&pop3.Options{Pipelining: pop3.PipelineOn, Window: 1 << 20}, 256, 1 + (messages-256+127)/128},
 	} {
 		replies := []string{"+OK\r\n", "+OK\r\n", "+OK\r\n"}
 		for range messages {
@@ -74,6 +75,9 @@ func TestCommandsInFlight(t *testing.T) {
 		}
 		if n != messages || server.most != test.want {
 			t.Errorf("RETR %+v: %d messages, %d in flight, want %d", test.options, n, server.most, test.want)
+		}
+		if writes := server.writes - 2; writes != test.writes {
+			t.Errorf("RETR %+v: %d writes, want %d", test.options, writes, test.writes)
 		}
 		server.most = 0
 		for m, err := range client.Dele(t.Context(), slices.Values(numbers)) {

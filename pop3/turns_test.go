@@ -22,6 +22,7 @@ type turns struct {
 	said    int // replies released
 	read    int // replies read to their end
 	most    int // the most commands in flight
+	writes  int
 	heard   bytes.Buffer
 	closed  bool
 }
@@ -57,6 +58,7 @@ func (t *turns) Write(p []byte) (int, error) {
 		return 0, net.ErrClosed
 	}
 	t.heard.Write(p)
+	t.writes++
 	t.said += bytes.Count(p, []byte("\r\n"))
 	t.most = max(t.most, t.said-t.read)
 	return len(p), nil
@@ -193,9 +195,9 @@ func cutAt(replies []string, octets int) []string {
 func FuzzConversation(f *testing.F) {
 	f.Add([]byte("+OK\xff-ERR\xff+OK\xff+OK\xff+OK\r\n.\r\n"), false)
 	f.Add([]byte(strings.Join([]string{"+OK <1@x>\r\n", "-ERR\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\nPIPELINING\r\n.\r\n", "+OK\r\n1 a\r\n2 b\r\n.\r\n",
-		"+OK\r\n1 10\r\n2 20\r\n.\r\n", "+OK 2 30\r\n", "+OK 5\r\n..\r\n.\r\n", "-ERR [SYS/TEMP] no\r\n", "+OK\r\n", "-ERR\r\n", "+OK\r\n-ERR x"}, "\xff")), true)
+		"+OK\r\n1 10\r\n2 20\r\n.\r\n", "+OK 2 30\r\n", "+OK 5\r\n..\r\n.\r\n", "-ERR [SYS/TEMP] no\r\n", "+OK\r\n.\r\n", "+OK\r\n", "-ERR\r\n", "+OK\r\n", "+OK\r\n-ERR x"}, "\xff")), true)
 	f.Add([]byte(strings.Join([]string{"+OK\n", "-ERR\n", "+OK\n", "+OK\n", "+OK\n.\n", "-ERR\n", "+OK\n1\n7 x\n.\n", "-ERR\n",
-		"+OK\n.\r\n", "+OK\n\r\n.\r\n", "+OK\n", "+OK\n", "-ERR\n"}, "\xff")), false)
+		"+OK\n.\r\n", "+OK\n\r\n.\r\n", "-ERR\n", "+OK\n", "+OK\n", "-ERR\n", "-ERR\n"}, "\xff")), false)
 	f.Add([]byte(strings.Join([]string{"+OK\r\n", "-ERR\r\n", "+OK\r\n", "+OK\r\n", "-ERR\r\n", "+OK\r\n.\r\n", "+OK\r\n2147483647\r\n.\r\n", "+OK 1\r\n",
 		"+OK\r\nabc\n.\r\n\r.\r\n\r\n.\r\n+OK surplus\r\n"}, "\xff")), false)
 	f.Fuzz(func(t *testing.T, octets []byte, pipelined bool) {
