@@ -33,6 +33,7 @@ type Maildrop struct {
 	messages []Message
 	lastKey  int64
 	shared   bool
+	witness  func(expunged []Message)
 	stats    Stats
 }
 
@@ -97,6 +98,15 @@ func (m *Maildrop) SetShared(shared bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.shared = shared
+}
+
+// SetWitness has witness called with the messages that a session's marks are
+// about to remove, before they are. It runs on the session's goroutine and
+// must not close the server.
+func (m *Maildrop) SetWitness(witness func(expunged []Message)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.witness = witness
 }
 
 // Stats returns what the maildrop counted; its connections are not counted.
@@ -169,6 +179,18 @@ func (m *Maildrop) holds(key int64) bool {
 
 // expunge removes the messages of these keys.
 func (m *Maildrop) expunge(keys map[int64]bool) {
+	m.mu.Lock()
+	var expunged []Message
+	for _, message := range m.messages {
+		if keys[message.key] {
+			expunged = append(expunged, message)
+		}
+	}
+	witness := m.witness
+	m.mu.Unlock()
+	if witness != nil && len(expunged) > 0 {
+		witness(expunged)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.messages = slices.DeleteFunc(m.messages, func(message Message) bool { return keys[message.key] })

@@ -150,7 +150,7 @@ func (s *Server) Addr() string {
 // reads. It suits testing/synctest, where sockets do not.
 func (s *Server) Pipe() net.Conn {
 	client, server := net.Pipe()
-	s.serve(server)
+	s.Serve(server)
 	return client
 }
 
@@ -210,12 +210,14 @@ func (s *Server) accept(listener net.Listener) {
 		if err != nil {
 			return // closed
 		}
-		s.serve(conn)
+		s.Serve(conn)
 	}
 }
 
-// serve starts a session on conn and owns conn from then on.
-func (s *Server) serve(conn net.Conn) {
+// Serve starts a session on the server's end of a connection and owns it from
+// then on. An end that has the methods CloseWrite and SetLinger of a
+// *net.TCPConn is closed as rules say; any other is just closed.
+func (s *Server) Serve(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

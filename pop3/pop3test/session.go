@@ -71,7 +71,7 @@ func (s *session) serve(full bool) {
 	s.leave()
 	switch {
 	case stopped != nil && stopped.how == endRST:
-		if conn, ok := s.raw.(*net.TCPConn); ok {
+		if conn, ok := s.raw.(interface{ SetLinger(seconds int) error }); ok {
 			conn.SetLinger(0)
 		}
 	case stopped != nil && stopped.how == endFIN:
@@ -90,12 +90,12 @@ func (s *session) serve(full bool) {
 // hangUp half-closes the line and waits for the client to close it: to close
 // while octets of the client's are unread would reset it.
 func (s *session) hangUp() {
-	conn, ok := s.raw.(*net.TCPConn)
+	conn, ok := s.raw.(interface{ CloseWrite() error })
 	if !ok {
 		return
 	}
 	conn.CloseWrite()
-	io.Copy(io.Discard, conn)
+	io.Copy(io.Discard, s.raw)
 }
 
 // converse serves the connection. It returns errHangUp where the server is to
