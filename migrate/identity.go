@@ -11,6 +11,7 @@ import (
 // one listed message a session.
 type identities struct {
 	drop    *checkpoint.Maildrop
+	reck    *Reckoning
 	claimed []bool // by index into drop.Messages
 
 	byUID    map[string]int32 // record with this unique-id, or several
@@ -21,8 +22,8 @@ type identities struct {
 // several stands in byUID for a unique-id that occurs in more than one record.
 const several = -1
 
-func newIdentities(drop *checkpoint.Maildrop) *identities {
-	ids := &identities{drop: drop, claimed: make([]bool, len(drop.Messages)),
+func newIdentities(drop *checkpoint.Maildrop, reck *Reckoning) *identities {
+	ids := &identities{drop: drop, reck: reck, claimed: make([]bool, len(drop.Messages)),
 		byUID: make(map[string]int32, len(drop.Messages))}
 	for i := range drop.Messages {
 		uid := drop.Messages[i].UniqueID
@@ -79,6 +80,9 @@ func (ids *identities) match(e Entry, p *print) (record int, ok bool) {
 				continue
 			}
 			m, r := &ids.drop.Messages[i], base
+			if ids.twin(m, e) {
+				continue
+			}
 			if m.UniqueID == e.UniqueID {
 				r += 2
 			}
@@ -97,6 +101,13 @@ func (ids *identities) match(e Entry, p *print) (record int, ok bool) {
 	}
 	ids.claimed[best] = true
 	return best, true
+}
+
+// twin tells whether a message of a record's digest is known to be another one:
+// the session that marked the recorded one listed both. Otherwise the two
+// count as one, for the marked one may have stayed and been renumbered.
+func (ids *identities) twin(m *checkpoint.Message, e Entry) bool {
+	return !ids.drop.Weak && m.Mark.State != checkpoint.Unmarked && m.UniqueID != e.UniqueID && ids.reck.together(e.UniqueID, m.Mark.Session)
 }
 
 // occurrence returns how many records of equal digest stand before this one.

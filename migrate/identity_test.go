@@ -149,3 +149,27 @@ func TestRefusedArchive(t *testing.T) {
 		t.Errorf("class %q, hint %q, %d RETR, %d QUIT", r.Class, r.Hint, b.commands("RETR"), b.commands("QUIT"))
 	}
 }
+
+// Messages alike in every octet are all kept, though the first of them was
+// deleted before the next slice came to the others.
+func TestTwinsInSlices(t *testing.T) {
+	twin := mail(1)[0].Content
+	b := newBench(t, pop3test.Config{})
+	var want []pop3test.Message
+	for i := range 7 {
+		m := message(i)
+		if i%2 == 0 {
+			m.Content = twin
+		}
+		b.drop.Deliver(m)
+		want = append(want, m)
+	}
+	b.job.Delete = DeleteVerified
+	b.job.Limits.SliceMessages = 2
+	b.source.Pipelining = pop3.PipelineOff
+	b.run()
+	b.holds(want...)
+	if n := len(b.drop.Contents()); n != 0 {
+		t.Errorf("%d left", n)
+	}
+}

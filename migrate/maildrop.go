@@ -69,7 +69,7 @@ func Maildrop(ctx context.Context, job *Job, acct *Account, env *Env, reck *Reck
 		return v.failed(err), err
 	}
 	v.drop, v.known = drop, len(drop.Messages)
-	v.ids, v.attempts = newIdentities(drop), newAttempts(drop)
+	v.ids, v.attempts = newIdentities(drop, reck), newAttempts(drop)
 
 	v.observe(MaildropEvent{State: Connecting})
 	v.session, v.facts, err = acct.Connector.Connect(ctx)
@@ -155,7 +155,7 @@ func (v *visit) begin(ctx context.Context) error {
 		}
 	}
 	if !v.audit {
-		v.reck.relist(entries)
+		v.reck.relist(v.id, entries)
 	}
 	return commit(ctx, v.env, checkpoint.AddCustody{Entry: v.opened()})
 }

@@ -17,7 +17,9 @@ type Reckoning struct {
 	counts    Counts
 	listed    map[int64]hint // by ordinal: listed messages that have a ledger record
 	settled   map[int64]fated
-	open      []openEntry // of the last working session: listed, but without a record
+	open      []openEntry    // of the last working session: listed, but without a record
+	sessions  map[string]int // working sessions of this run, numbered from 1
+	beside    map[string]int // unique-ids left open by the session before: the first session whose listing had them, and all since
 	vanished  int64
 	tries     map[hint]int
 	everSeen  bool
@@ -50,15 +52,18 @@ type openEntry struct {
 // NewReckoning returns an empty reckoning, to be handed to each session of one
 // maildrop in one run.
 func NewReckoning() *Reckoning {
-	return &Reckoning{listed: map[int64]hint{}, settled: map[int64]fated{}, tries: map[hint]int{}}
+	return &Reckoning{listed: map[int64]hint{}, settled: map[int64]fated{}, tries: map[hint]int{}, sessions: map[string]int{}}
 }
 
-// relist compares what the session before left open with a new listing: what
-// is not there any more has vanished, the rest will be disposed of anew.
-func (r *Reckoning) relist(entries []Entry) {
+// relist begins a working session. It compares what the session before left
+// open with the new listing: what is not there any more has vanished, the rest
+// will be disposed of anew.
+func (r *Reckoning) relist(session string, entries []Entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.everSeen = true
+	r.sessions[session] = len(r.sessions) + 1
+	r.recall()
 	if len(r.open) == 0 {
 		return
 	}
@@ -74,6 +79,32 @@ func (r *Reckoning) relist(entries []Entry) {
 		}
 	}
 	r.open = nil
+}
+
+// recall notes since when each unique-id was left open. Before anything was
+// marked nobody asks.
+func (r *Reckoning) recall() {
+	if r.counts.Marked == 0 {
+		return
+	}
+	before := r.beside
+	r.beside = make(map[string]int, len(r.open))
+	for _, e := range r.open {
+		since, known := before[e.uid]
+		if !known {
+			since = len(r.sessions) - 1
+		}
+		r.beside[e.uid] = since
+	}
+}
+
+// together tells whether a session of this run listed a unique-id beside the
+// message that it marked.
+func (r *Reckoning) together(uid, session string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	since, listed := r.beside[uid]
+	return listed && uid != "" && r.sessions[session] >= since
 }
 
 // account enters a working session's listing: the messages that have a ledger
