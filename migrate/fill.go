@@ -33,7 +33,7 @@ func (m *mover) fill(ctx context.Context, records []int) error {
 		}
 		row := &m.drop.Messages[record]
 		missing := m.wanting(row)
-		if missing == 0 {
+		if missing == 0 || m.queued[record] {
 			continue
 		}
 		if err := m.reread(ctx, row); err != nil {

@@ -173,3 +173,20 @@ func TestTwinsInSlices(t *testing.T) {
 		t.Errorf("%d left", n)
 	}
 }
+
+// A sink that was added later gets each message once, though it is fetched
+// again because unique-ids prove nothing and could be filled from the other
+// sink too.
+func TestWeakMaildropAndSinkAddedLater(t *testing.T) {
+	messages := mail(4)
+	messages[1].UniqueID = messages[0].UniqueID
+	b := newBench(t, pop3test.Config{}, messages...)
+	b.run()
+	later := newMemory("later")
+	b.addSink(later)
+	r := b.run()
+	want(t, r, map[string]int64{"listed": 4, "stored": 4, "verified": 4})
+	if n := len(later.contents()); n != 4 {
+		t.Errorf("%d messages in the sink that was added", n)
+	}
+}

@@ -104,6 +104,20 @@ func (v *visit) markable() (entries []int) {
 	return entries
 }
 
+// unproven tells whether a message could be marked if this session had proven
+// that it is the recorded one: it lacked a copy when the session began.
+func (v *visit) unproven() bool {
+	if v.audit || v.listing.Doubt != "" || v.env.quiescing() || v.env.noMoreMarks.Load() {
+		return false
+	}
+	for _, record := range v.record {
+		if r := int(record); record != noRecord && !v.proven[r] && v.deletable(r) {
+			return true
+		}
+	}
+	return false
+}
+
 // setMark changes a record's mark and returns the change for the ledger.
 func (v *visit) setMark(record int, state checkpoint.MarkState, tries int, reply string) checkpoint.Change {
 	m := &v.drop.Messages[record]

@@ -19,6 +19,7 @@ type mover struct {
 	settler *settler
 	spool   *spool.Writer
 	print   *fingerprint
+	queued  []bool // by record known before this session: the settler was given the message as it was fetched
 }
 
 // move fetches what the plan says, fills sinks that were added later, and
@@ -31,7 +32,8 @@ func (v *visit) move(ctx context.Context, p *plan) error {
 	}
 	transferring, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	m := &mover{visit: v, settler: startSettling(ctx, v, cancel), spool: v.env.Spool.NewWriter(), print: newFingerprint()}
+	m := &mover{visit: v, settler: startSettling(ctx, v, cancel), spool: v.env.Spool.NewWriter(), print: newFingerprint(),
+		queued: make([]bool, v.known)}
 	defer m.spool.Close()
 	err := m.transfer(transferring, entries)
 	if err == nil {
@@ -247,6 +249,9 @@ func (m *mover) knownAgain(row *checkpoint.Message, put bool) {
 // item is what the settler gets of a message.
 func (m *mover) item(record int, put bool, missing uint64, p *print, entry *spool.Entry) *item {
 	m.moved++
+	if record < len(m.queued) {
+		m.queued[record] = true
+	}
 	row := m.drop.Messages[record]
 	received := p.fields.Received
 	if received.IsZero() {

@@ -22,7 +22,7 @@ func (v *visit) outcome(problem error) Outcome {
 	if v.env.DryRun {
 		return o
 	}
-	unreached := v.unreached()
+	unreached := v.unreached() || v.unproven()
 	v.reck.worked = v.reck.worked || (!unreached && !v.weakened)
 	switch {
 	case v.later > 0:

@@ -81,7 +81,7 @@ func WithHeader(field string) func([]Message) []Message {
 		for i := range messages {
 			content := messages[i].Content
 			at := headerOctets(content)
-			if bytes.HasSuffix(content[:at], []byte("\r\n\r\n")) {
+			if at == len("\r\n") || bytes.HasSuffix(content[:at], []byte("\r\n\r\n")) {
 				at -= len("\r\n")
 			}
 			messages[i].Content = slices.Concat(content[:at], []byte(field+"\r\n"), content[at:])
