@@ -29,6 +29,7 @@ func (v *visit) fillable() []int {
 func (m *mover) fill(ctx context.Context, records []int) error {
 	for _, record := range records {
 		if m.stopping() {
+			m.unfilled = true
 			return nil
 		}
 		row := &m.drop.Messages[record]

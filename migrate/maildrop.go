@@ -53,6 +53,7 @@ type visit struct {
 	weakened bool // it became weak after messages had been passed over on their unique-ids
 	shorts   bool // a short message waits for a second session
 	unprobed bool // the session ended before every message to be deleted was looked at
+	unfilled bool // the session ended before every sink was filled from another
 }
 
 const noRecord = -1

@@ -96,10 +96,19 @@ func (v *visit) claim(entry, record int) {
 	v.ids.claimed[record] = true
 	v.record[entry] = int32(record)
 	m := &v.drop.Messages[record]
-	if v.sinks != nil && v.sinks.missing(m) == 0 && !v.audit {
+	switch {
+	case v.sinks == nil || v.audit:
+	case v.sinks.missing(m) == 0:
 		v.reck.settle(m.Ordinal, Known, failure{})
 		v.observeMessage(m.UniqueID, m.Octets, Known, "")
+	default:
+		v.await(m)
 	}
+}
+
+// await notes that a message in the ledger waits for sinks that lack it.
+func (v *visit) await(m *checkpoint.Message) {
+	v.reck.settle(m.Ordinal, Failed, failure{notReached, "the session ended before its turn"})
 }
 
 // schedule puts an entry among those to be fetched, unless it failed too often.

@@ -148,7 +148,7 @@ func (v *visit) countLate() {
 
 // unreached tells whether messages wait for another session.
 func (v *visit) unreached() bool {
-	if v.unprobed {
+	if v.unprobed || v.unfilled {
 		return true
 	}
 	for i, left := range v.left {

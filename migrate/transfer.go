@@ -196,6 +196,9 @@ func (m *mover) arrived(ctx context.Context, i int, p *print, entry *spool.Entry
 		m.knownAgain(row, put)
 		return nil
 	}
+	if matched {
+		m.await(row)
+	}
 	return m.settler.add(ctx, m.item(record, put, missing, p, entry))
 }
 
@@ -237,7 +240,9 @@ func (m *mover) knownAgain(row *checkpoint.Message, put bool) {
 	if put {
 		m.pending = append(m.pending, checkpoint.PutMessage{Maildrop: m.drop.ID, Message: *row})
 	}
-	if m.sinks.missing(row) == 0 {
+	if m.sinks.missing(row) != 0 {
+		m.await(row)
+	} else {
 		m.reck.settle(row.Ordinal, Known, failure{})
 		m.observeMessage(row.UniqueID, row.Octets, Known, "")
 		if change, ok := m.attempts.clear(hint{row.UniqueID, row.ListedOctets}); ok {

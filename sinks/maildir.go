@@ -48,7 +48,8 @@ func (c MaildirConfig) withDefaults() (MaildirConfig, error) {
 // OpenMaildir opens a maildir for writing. It refuses one that belongs to
 // another ledger, or that is gone although the ledger holds copies in it,
 // before it changes anything. Then it removes the unfinished files that a
-// crash left in tmp (they were never part of the maildir).
+// crash left in tmp (they were never part of the maildir), and moves aside, to
+// o.Torn, those that it left in new or cur without the ledger's knowledge.
 //
 // It does not look for each committed copy: whoever uses a Maildir moves and
 // deletes mail in it. Only verify, through [OpenMaildirReader], reports a copy
@@ -58,8 +59,8 @@ func OpenMaildir(ctx context.Context, cfg MaildirConfig, o Opening) (Sink, error
 	if err != nil {
 		return nil, err
 	}
-	s := &maildirSink{cfg: cfg, maildrop: o.Maildrop, found: maildirIndex{cfg: cfg}}
-	for _, step := range []func(Opening) error{s.check, s.claim, s.sweep, s.findUncommitted} {
+	s := &maildirSink{cfg: cfg, maildrop: o.Maildrop}
+	for _, step := range []func(Opening) error{s.check, s.claim, s.sweep, s.moveUncommittedAside} {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
@@ -124,23 +125,6 @@ func (s *maildirSink) sweep(Opening) error {
 		}
 		if err := s.cfg.FS.Remove(s.cfg.path(maildirTmp, e.Name())); err != nil {
 			return s.fail(s.cfg.path(maildirTmp, e.Name()), err, "")
-		}
-	}
-	return nil
-}
-
-// findUncommitted lists the maildir once and keeps what a crash left between
-// the rename and the ledger: files of ours that no committed copy claims.
-func (s *maildirSink) findUncommitted(o Opening) error {
-	if err := s.found.scan(); err != nil {
-		return s.fail(s.cfg.Dir, err, "")
-	}
-	if o.Copies == nil {
-		return nil
-	}
-	for c := range o.Copies {
-		if p, err := parseMaildirPlace(c.Where); err == nil {
-			delete(s.found.files, p.id)
 		}
 	}
 	return nil

@@ -14,8 +14,8 @@ import (
 //
 // The seconds are the envelope's received time. The id is made of maildrop,
 // digest and occurrence, and of nothing else: not of host, process or time.
-// So a message that is stored again after a crash has the id that it had
-// before, wherever a mail program has moved the file since.
+// So a file can be told from one that somebody has changed, and a copy is found
+// wherever a mail program has moved it since.
 //
 // S is the octets on disk and W the octets with CRLF line ends, as Dovecot and
 // others define them. Where both stand the file is in LF form: each CRLF of the
@@ -55,16 +55,32 @@ const (
 	maxVariant = 999
 )
 
-// newMaildirID returns the id of a message. Variant 1 is the usual one; a
-// higher one stands where files with the lower ones hold something else.
-func newMaildirID(maildrop string, m *Message, variant int) string {
+// newMaildirID returns the id of a message of this digest. Variant 1 is the
+// usual one; a higher one stands where files with the lower ones hold
+// something else.
+func newMaildirID(maildrop string, d Digest, occurrence, variant int) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "popmigrate maildir 1\n%d:%s\n%v\n%d\n", len(maildrop), maildrop, m.Digest, m.Occurrence)
+	fmt.Fprintf(h, "popmigrate maildir 1\n%d:%s\n%v\n%d\n", len(maildrop), maildrop, d, occurrence)
 	id := idEncoding.EncodeToString(h.Sum(nil)[:idOctets])
 	if variant > 1 {
 		return fmt.Sprintf("%s-%d", id, variant)
 	}
 	return id
+}
+
+// maildirIDs are the ids that the first n messages of one digest have.
+func maildirIDs(maildrop string, d Digest, n int) []string {
+	ids := make([]string, n)
+	for occurrence := range ids {
+		ids[occurrence] = newMaildirID(maildrop, d, occurrence, 1)
+	}
+	return ids
+}
+
+// baseID is an id without its variant.
+func baseID(id string) string {
+	base, _, _ := strings.Cut(id, "-")
+	return base
 }
 
 func isMaildirID(s string) bool {

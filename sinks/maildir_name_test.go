@@ -55,14 +55,16 @@ func TestMaildirIDs(t *testing.T) {
 	twin := testMessage(1, "a\r\n")
 	twin.Occurrence = 1
 	other := testMessage(1, "b\r\n")
-	id := newMaildirID("alice", &m, 1)
-	if newMaildirID("alice", &again, 1) != id {
+	name := func(maildrop string, m *Message, variant int) string {
+		return newMaildirID(maildrop, m.Digest, m.Occurrence, variant)
+	}
+	id := name("alice", &m, 1)
+	if name("alice", &again, 1) != id {
 		t.Error("the same message has two ids")
 	}
 	ids := map[string]bool{id: true}
 	for _, different := range []string{
-		newMaildirID("bob", &m, 1), newMaildirID("alice", &m, 2), newMaildirID("alice", &m, 3),
-		newMaildirID("alice", &twin, 1), newMaildirID("alice", &other, 1),
+		name("bob", &m, 1), name("alice", &m, 2), name("alice", &m, 3), name("alice", &twin, 1), name("alice", &other, 1),
 	} {
 		if ids[different] || !isMaildirID(different) {
 			t.Errorf("id %q is not new or not an id", different)

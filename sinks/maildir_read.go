@@ -15,16 +15,23 @@ import (
 // with the message. It returns the octets on disk. A file that holds
 // something else is an errCopyDiffers.
 func compareMaildir(file io.Reader, form maildirPlace, m *Message, scratch *maildirScratch) (int64, error) {
-	decoder := maildirDecoder{file: file, asIs: form.wire, buffer: scratch.in[:]}
-	hash := sha256.New()
-	octets, err := io.CopyBuffer(hash, &decoder, scratch.out[:])
+	digest, octets, onDisk, err := hashMaildir(file, form, scratch)
 	if err != nil {
 		return 0, err
 	}
-	if octets != m.Octets || Digest(hash.Sum(nil)) != m.Digest {
+	if octets != m.Octets || digest != m.Digest {
 		return 0, errCopyDiffers
 	}
-	return decoder.read, nil
+	return onDisk, nil
+}
+
+// hashMaildir reads a file to its end and returns the digest and octets of
+// the wire form, and the octets on disk.
+func hashMaildir(file io.Reader, form maildirPlace, scratch *maildirScratch) (digest Digest, octets, onDisk int64, err error) {
+	decoder := maildirDecoder{file: file, asIs: form.wire, buffer: scratch.in[:]}
+	hash := sha256.New()
+	octets, err = io.CopyBuffer(hash, &decoder, scratch.out[:])
+	return Digest(hash.Sum(nil)), octets, decoder.read, err
 }
 
 // maildirDecoder reads the wire form of a message from its file: as it is, or

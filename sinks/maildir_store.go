@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -22,8 +20,8 @@ import (
 type maildirSink struct {
 	cfg      MaildirConfig
 	maildrop string
-	found    maildirIndex // what a crash left and a Store may adopt
-	err      error        // of the Store that failed: nothing more is stored
+	taken    map[string]bool // ids of files that hold something else by now
+	err      error           // of the Store that failed: nothing more is stored
 }
 
 var _ Sink = (*maildirSink)(nil)
@@ -44,7 +42,6 @@ type maildirFile struct {
 	octets int64  // on disk
 	temp   string // path in tmp
 	name   string // in new
-	folder string // where it was found, if a crash had left it
 }
 
 // Store implements Sink. Each message is written to a file in tmp, synced,
@@ -74,7 +71,7 @@ func (s *maildirSink) Store(ctx context.Context, group []Message) ([]Receipt, er
 	return receipts, nil
 }
 
-// write brings every message into tmp, durable and compared, or finds it.
+// write brings every message into tmp, durable and compared.
 func (s *maildirSink) write(ctx context.Context, group []Message, files []maildirFile) error {
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(maildirWorkers)
@@ -95,41 +92,18 @@ func (s *maildirSink) write(ctx context.Context, group []Message, files []maildi
 	return workers.Wait()
 }
 
-// keep adopts the file that a crash left of the message, or writes one.
+// keep writes the message under the first variant of its id that is free.
 //
-// A file that has the message's id and other octets was changed by somebody
-// after this sink had compared it. It is left as it is, for it may be wanted,
-// and the message is written beside it under the next variant of its id.
+// An uncommitted file with its id and other octets was changed by somebody
+// after this sink had compared it: it may be wanted, and stays.
 func (s *maildirSink) keep(m *Message, f *maildirFile, scratch *maildirScratch) error {
 	for variant := 1; variant <= maxVariant; variant++ {
-		f.place = maildirPlace{id: newMaildirID(s.maildrop, m, variant), wire: m.BareLF || m.BareCR}
-		if !s.found.has(f.place.id) {
+		f.place = maildirPlace{id: newMaildirID(s.maildrop, m.Digest, m.Occurrence, variant), wire: m.BareLF || m.BareCR}
+		if !s.taken[f.place.id] {
 			return s.create(m, f, scratch)
-		}
-		err := s.adopt(m, f, scratch)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return s.create(m, f, scratch)
-		case !errors.Is(err, errCopyDiffers):
-			return err
 		}
 	}
 	return fmt.Errorf("%d files with its id hold something else", maxVariant)
-}
-
-// adopt makes a file that was found this message's copy. It is synced again:
-// somebody may have copied the maildir since this sink wrote it.
-func (s *maildirSink) adopt(m *Message, f *maildirFile, scratch *maildirScratch) error {
-	file, err := s.found.open(f.place.id)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	if f.octets, err = compareMaildir(file, f.place, m, scratch); err != nil {
-		return err
-	}
-	f.folder = filepath.Dir(file.Name())
-	return file.Sync()
 }
 
 // create writes the message to tmp and reads it back.
@@ -182,28 +156,16 @@ func (s *maildirSink) readBack(m *Message, f *maildirFile, scratch *maildirScrat
 
 // publish makes the group's files part of the maildir, durably.
 func (s *maildirSink) publish(files []maildirFile) error {
-	folders := map[string]bool{}
 	for i := range files {
-		f := &files[i]
-		if f.temp == "" {
-			folders[f.folder] = true
-			continue
-		}
-		folders[s.cfg.path(maildirNew)] = true
-		if err := s.cfg.FS.Rename(f.temp, s.cfg.path(maildirNew, f.name)); err != nil {
+		if err := s.cfg.FS.Rename(files[i].temp, s.cfg.path(maildirNew, files[i].name)); err != nil {
 			return err
 		}
 	}
-	for folder := range folders {
-		if err := durable.SyncDir(s.cfg.FS, folder); err != nil {
-			return err
-		}
-	}
-	return nil
+	return durable.SyncDir(s.cfg.FS, s.cfg.path(maildirNew))
 }
 
 // discard removes what a failed Store left in tmp, if it still can; else the
-// next opening does. What is in new already, a later Store adopts.
+// next opening does. It also deals with what is in new already.
 func (s *maildirSink) discard(files []maildirFile) {
 	for i := range files {
 		if files[i].temp != "" {

@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -34,18 +33,21 @@ type testMaildir struct {
 	*testing.T
 	cfg    MaildirConfig
 	ledger *mboxLedger
+	torn   string
 }
 
 func newTestMaildir(t *testing.T) testMaildir {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no maildirs")
 	}
-	return testMaildir{t, MaildirConfig{Dir: filepath.Join(t.TempDir(), "Maildir")}, &mboxLedger{id: "one"}}
+	return testMaildir{t, MaildirConfig{Dir: filepath.Join(t.TempDir(), "Maildir")}, &mboxLedger{id: "one"}, filepath.Join(t.TempDir(), "torn")}
 }
 
 func (d testMaildir) open() Sink {
 	d.Helper()
-	s, err := OpenMaildir(d.Context(), d.cfg, d.ledger.opening())
+	opening := d.ledger.opening()
+	opening.Torn = d.torn
+	s, err := OpenMaildir(d.Context(), d.cfg, opening)
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -128,43 +130,27 @@ func (d testMaildir) read(name, flags string) {
 	}
 }
 
-// TestMaildirAdopts: what a crash left between rename and ledger is taken,
-// wherever a mail program has moved it.
-func TestMaildirAdopts(t *testing.T) {
+// TestMaildirMovesAside: what a crash left between rename and ledger is taken
+// out, wherever a mail program has moved it; twins too.
+func TestMaildirMovesAside(t *testing.T) {
 	d := newTestMaildir(t)
-	a, b := maildirMessage(1, "a\r\n"), maildirMessage(2, "b\nb")
-	a.Received = time.Unix(1, 0)
-	d.store(a, b)
-	d.read(d.files("new")[0], ":2,FS")
-	a.Received = time.Unix(2, 0) // it had no date, and was retrieved again
-	d.store(a, b)
-	d.read(d.files("new")[0], ",U=17:2,")
-	d.commit(a, b)
-	d.wantFiles(0, 0, 2)
-	d.wantCopies()
-}
-
-// TestMaildirAdoptsMoved moves a file between opening and Store.
-func TestMaildirAdoptsMoved(t *testing.T) {
-	d := newTestMaildir(t)
-	moved, deleted := maildirMessage(1, "a\r\n"), maildirMessage(2, "b\r\n")
-	deleted.Received = moved.Received.Add(time.Hour)
-	d.store(moved, deleted)
-	s := d.open()
-	names := d.files("new")
-	d.read(names[0], ":2,S")
-	if err := os.Remove(filepath.Join(d.cfg.Dir, "new", names[1])); err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range []Message{deleted, moved} {
-		receipts, err := s.Store(t.Context(), []Message{m})
-		if err != nil {
-			t.Fatal(err)
+	d.commit(maildirMessage(9, "kept\r\n"))
+	a, b, twin := maildirMessage(1, "a\r\n"), maildirMessage(2, "b\nb"), maildirMessage(3, "a\r\n")
+	twin.Occurrence = 1
+	d.store(a, b, twin)
+	for i, name := range d.files("new") {
+		if i != 1 {
+			d.read(name, ":2,FS")
 		}
-		d.ledger.commit(t, []Message{m}, receipts)
 	}
+	other := maildirMessage(4, "A\r\n")
+	d.commit(other)
 	d.wantFiles(0, 1, 1)
 	d.wantCopies()
+	aside, err := os.ReadDir(d.torn)
+	if err != nil || len(aside) != 3 {
+		t.Errorf("%d files moved aside (%v)", len(aside), err)
+	}
 }
 
 // TestMaildirChanged: a file with the id and other octets is somebody's edit.
@@ -177,7 +163,7 @@ func TestMaildirChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.store(m)
-	d.commit(m) // and crashed in between: the second variant is adopted
+	d.commit(m) // and crashed in between: the second variant went aside
 	d.wantFiles(0, 2, 0)
 	d.wantCopies()
 	if content, err := os.ReadFile(edited); err != nil || string(content) != "edited\n" {
@@ -185,39 +171,39 @@ func TestMaildirChanged(t *testing.T) {
 	}
 }
 
-// TestMaildirAdoptsDurably adopts a file that nobody ever synced.
-func TestMaildirAdoptsDurably(t *testing.T) {
-	fsys := durabletest.New()
-	cfg := MaildirConfig{FS: fsys, Dir: "/Maildir"}
-	ledger := &mboxLedger{id: "one"}
+// TestMaildirMovesAsideDurably cuts the power at each call of an opening that
+// finds an uncommitted file: it is in the maildir or aside, never lost.
+func TestMaildirMovesAsideDurably(t *testing.T) {
 	m := maildirMessage(1, "a\r\n")
-	for _, folder := range []string{"/Maildir", "/Maildir/cur", "/Maildir/new"} {
-		if err := fsys.Mkdir(folder, 0o700); err != nil {
+	for n := 1; ; n++ {
+		fsys := durabletest.New()
+		cfg := MaildirConfig{FS: fsys, Dir: "/Maildir"}
+		ledger := &mboxLedger{id: "one"}
+		s, err := OpenMaildir(t.Context(), cfg, ledger.opening())
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	name := maildirStem(m.Received, newMaildirID("alice@example.net", &m, 1)) + ":2,S"
-	f, err := fsys.OpenFile("/Maildir/cur/"+name, os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.Write([]byte("a\n"))
-	s, err := OpenMaildir(t.Context(), cfg, ledger.opening())
-	if err != nil {
-		t.Fatal(err)
-	}
-	receipts, err := s.Store(t.Context(), []Message{m})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ledger.commit(t, []Message{m}, receipts)
-	cfg.FS = fsys.Crash(durabletest.LoseAll())
-	r, _ := OpenMaildirReader(cfg)
-	if got, err := readMaildir(t, r, ledger.copies[0]); err != nil || got != "a\r\n" {
-		t.Errorf("after a power cut the copy reads %q (%v)", got, err)
-	}
-	if entries, _ := durable.ReadDir(cfg.FS, "/Maildir/new"); len(entries) != 0 {
-		t.Error("the message is there twice")
+		if _, err := s.Store(t.Context(), []Message{m}); err != nil {
+			t.Fatal(err)
+		}
+		fsys.Hook(durabletest.CrashAt(n))
+		_, err = OpenMaildir(t.Context(), cfg, ledger.opening())
+		survivor := fsys.Crash(durabletest.LoseAll())
+		found := 0
+		for _, dir := range []string{"/Maildir/new", "/torn"} {
+			entries, _ := durable.ReadDir(survivor, dir)
+			for _, e := range entries {
+				if content, _ := durable.ReadFile(survivor, dir+"/"+e.Name(), 100); string(content) == "a\n" {
+					found++
+				}
+			}
+		}
+		if found == 0 {
+			t.Fatalf("call %d: the file is gone", n)
+		}
+		if err == nil {
+			return
+		}
 	}
 }
 
@@ -248,7 +234,7 @@ func TestMaildirSweeps(t *testing.T) {
 	d := newTestMaildir(t)
 	m := maildirMessage(1, "a\r\n")
 	d.commit(m)
-	stem := maildirStem(m.Received, newMaildirID("alice@example.net", &m, 1))
+	stem := maildirStem(m.Received, newMaildirID("alice@example.net", m.Digest, 0, 1))
 	for _, name := range []string{stem, stem + ":2,S", "123.host"} {
 		if err := os.WriteFile(filepath.Join(d.cfg.Dir, "tmp", name), []byte("a"), 0o600); err != nil {
 			t.Fatal(err)

@@ -90,8 +90,13 @@ func randomMail(r *rand.Rand, s setting) (mail [][]byte) {
 func randomRules(w *world, r *rand.Rand) (rules []pop3test.Rule) {
 	session := w.drop.Stats().Logins
 	for k := range 12 {
+		var lies lie
 		for one(r, 2) {
 			h := whims[r.IntN(len(whims))]
+			if lies |= h.lie; lies&(aboutOctets|aboutContent) == aboutOctets|aboutContent {
+				break // nobody could see that a message was cut short
+			}
+			w.lies |= lies
 			if *trace {
 				w.t.Logf("session %d: %s", session+1+k, h.name)
 			}

@@ -43,12 +43,17 @@ func (t *truth) shown(content []byte) {
 	t.forms[digestOf(wireForm(content))] = true
 }
 
-// cutShort notes that the server sends less than there is.
-func (t *truth) cutShort(content []byte) {
+// cutShort notes that the server sends less than there is; it tells whether it
+// may: to send the same short form twice is to say that it is the whole one.
+func (t *truth) cutShort(content []byte) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.oddities[essence(content)] > 0 {
+		return false
+	}
 	t.oddities[essence(content)]++
 	t.forms[digestOf(wireForm(content))] = true
+	return true
 }
 
 // least is how often a message must be kept. Of messages that are alike in

@@ -52,6 +52,7 @@ type world struct {
 	spoolDir string
 	stateDir string
 
+	lies                   lie // that the server told, ever
 	lives, crashes, breaks int
 	logged                 int // commands, when tracing
 	violations             []string
