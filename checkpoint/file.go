@@ -7,15 +7,17 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"popmigrate/internal/durable"
 )
 
 // Names in the ledger's folder.
@@ -24,6 +26,13 @@ const (
 	lockName   = "lock"
 	newSuffix  = ".new" // of a ledger in the making
 )
+
+// place is where a ledger's file lies.
+type place struct {
+	path string // of ledger.db, or of one in the making
+	fsys durable.FS
+	vfs  string // SQLite's name for fsys; "" is the system's
+}
 
 // access says how a database file is opened. Neither creates it.
 type access struct {
@@ -48,9 +57,9 @@ var (
 	}}
 )
 
-// openDatabase opens no connection yet.
-func openDatabase(path string, how access) (*sql.DB, error) {
-	path, err := filepath.Abs(path)
+// pool opens no connection yet.
+func (p place) pool(how access) (*sql.DB, error) {
+	path, err := filepath.Abs(p.path)
 	if err != nil {
 		return nil, err
 	}
@@ -58,10 +67,11 @@ func openDatabase(path string, how access) (*sql.DB, error) {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path // a drive letter
 	}
-	name := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{
-		"mode":    {how.mode},
-		"_pragma": how.pragmas,
-	}.Encode()}
+	query := url.Values{"mode": {how.mode}, "_pragma": how.pragmas}
+	if p.vfs != "" {
+		query.Set("vfs", p.vfs)
+	}
+	name := url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}
 	db, err := sql.Open("sqlite", name.String())
 	if err != nil {
 		return nil, err
@@ -71,13 +81,13 @@ func openDatabase(path string, how access) (*sql.DB, error) {
 	return db, nil
 }
 
-// identify returns the id of the ledger at path, or tells why it is none that
+// identify returns the id of the ledger, or tells why it is none that
 // this program can read, without changing it; oldest is the lowest schema
 // version that will do. SQLite itself reads the header:
 // a second descriptor of this process on the file would, when closed, give up
 // the locks that SQLite holds through another (POSIX record locks).
-func identify(ctx context.Context, path string, oldest int) (id string, err error) {
-	info, err := os.Lstat(path)
+func (p place) identify(ctx context.Context, oldest int) (id string, err error) {
+	info, err := p.fsys.Lstat(p.path)
 	switch {
 	case err != nil:
 		return "", err
@@ -86,7 +96,7 @@ func identify(ctx context.Context, path string, oldest int) (id string, err erro
 	case info.Size() == 0:
 		return "", damaged("the file is empty")
 	}
-	db, err := openDatabase(path, forReading)
+	db, err := p.pool(forReading)
 	if err != nil {
 		return "", err
 	}
@@ -135,43 +145,44 @@ func foreign(err error) error {
 
 // createIfAbsent makes a whole new ledger where there is none. The run lock
 // is held, so a ledger in the making is a dead run's.
-func createIfAbsent(ctx context.Context, path string, opts *Options, now time.Time) error {
-	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+func (p place) createIfAbsent(ctx context.Context, opts *Options, now time.Time) error {
+	if _, err := p.fsys.Lstat(p.path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if _, err := os.Lstat(path + "-wal"); !errors.Is(err, os.ErrNotExist) {
+	if _, err := p.fsys.Lstat(p.path + "-wal"); !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(damaged("%s is missing, but its -wal, which may hold what was committed, is there", ledgerName), err)
 	}
-	fresh := path + newSuffix
+	fresh := p
+	fresh.path += newSuffix
 	for _, companion := range []string{"", "-journal", "-wal", "-shm"} {
-		if err := os.Remove(fresh + companion); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := p.fsys.Remove(fresh.path + companion); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
 	// Made here, because SQLite would give it mode 0644; what SQLite puts
 	// beside it gets its mode from it.
-	f, err := os.OpenFile(fresh, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := p.fsys.OpenFile(fresh.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, durable.FilePerm)
 	if err != nil {
 		return err
 	}
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := fill(ctx, fresh, opts, now); err != nil {
+	if err := fresh.fill(ctx, opts, now); err != nil {
 		return err
 	}
-	if err := syncFile(fresh); err != nil {
+	if err := fresh.sync(); err != nil {
 		return err
 	}
-	if err := os.Rename(fresh, path); err != nil {
+	if err := p.fsys.Rename(fresh.path, p.path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncDir(p.fsys, filepath.Dir(p.path))
 }
 
 // fill writes schema and identity into an empty file and closes it.
-func fill(ctx context.Context, path string, opts *Options, now time.Time) (err error) {
-	db, err := openDatabase(path, forWriting)
+func (p place) fill(ctx context.Context, opts *Options, now time.Time) (err error) {
+	db, err := p.pool(forWriting)
 	if err != nil {
 		return err
 	}
@@ -194,6 +205,15 @@ func fill(ctx context.Context, path string, opts *Options, now time.Time) (err e
 		"created":         now.UTC().Format(time.RFC3339),
 		"created_version": opts.Version,
 	})
+}
+
+// sync makes the file's octets durable. Nothing of SQLite's has it open.
+func (p place) sync() error {
+	f, err := p.fsys.OpenFile(p.path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // prepareForRun checks that the settings took (a file system may lack what
@@ -225,33 +245,12 @@ func putMeta(ctx context.Context, conn *sql.Conn, entries map[string]string) err
 }
 
 // makeDir makes the folder where it is not, durably.
-func makeDir(dir string) error {
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		if errors.Is(err, os.ErrExist) {
+func makeDir(fsys durable.FS, dir string) error {
+	if err := fsys.Mkdir(dir, durable.DirPerm); err != nil {
+		if errors.Is(err, fs.ErrExist) {
 			return nil // if it is no folder, the lock in it will say so
 		}
 		return err
 	}
-	return syncDir(filepath.Dir(dir))
-}
-
-func syncFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
-// syncDir makes a folder's entries durable. Windows has no such call and
-// keeps them by itself.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.SyncDir(fsys, filepath.Dir(dir))
 }

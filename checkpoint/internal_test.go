@@ -138,7 +138,7 @@ func TestUpgrade(t *testing.T) {
 func TestQueuedCommitEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &writer{requests: make(chan *request)} // nobody serves yet
-		s := &SQLite{path: filepath.Join("x", ledgerName), writer: w, closing: make(chan struct{})}
+		s := &SQLite{place: place{path: filepath.Join("x", ledgerName)}, writer: w, closing: make(chan struct{})}
 		ctx, cancel := context.WithCancel(t.Context())
 		queued := make(chan error, 1)
 		go func() { queued <- s.Commit(ctx, PutWeak{1}) }()

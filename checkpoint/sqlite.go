@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"popmigrate/internal/durable"
 )
 
 // SQLite is a ledger in one file, written by one process at a time and
@@ -19,7 +21,7 @@ import (
 // it into one transaction and so shares one sync among all sessions. Reading
 // has connections of its own and never waits for the writer.
 type SQLite struct {
-	path     string // of ledger.db
+	place
 	id       string
 	readers  *sql.DB
 	database *sql.DB  // the writer's; nil when open for reading
@@ -38,6 +40,12 @@ type Options struct {
 	JobDigest string           // of the job file, hexadecimal; noted in the ledger
 	Version   string           // of the program; noted in the ledger
 	Now       func() time.Time // nil means time.Now
+
+	// For tests: another file system, and the name under which SQLite knows
+	// it. Both or neither. With them no run lock is taken: the caller sees to
+	// it that no two runs use the ledger.
+	FS  durable.FS // nil means the system's
+	VFS string     // "" means the system's
 }
 
 // OpenSQLite opens the ledger in the folder dir for a run, making folder
@@ -59,7 +67,10 @@ func OpenSQLite(ctx context.Context, dir string, opts *Options) (*SQLite, error)
 	if opts.Now != nil {
 		now = opts.Now
 	}
-	s := &SQLite{path: filepath.Join(dir, ledgerName), closing: make(chan struct{})}
+	s := &SQLite{place: place{filepath.Join(dir, ledgerName), durable.OS{}, opts.VFS}, closing: make(chan struct{})}
+	if opts.FS != nil {
+		s.fsys = opts.FS
+	}
 	if err := s.openForRun(ctx, dir, opts, now()); err != nil {
 		s.release()
 		return nil, newError("open ledger", s.path, err)
@@ -69,25 +80,25 @@ func OpenSQLite(ctx context.Context, dir string, opts *Options) (*SQLite, error)
 }
 
 func (s *SQLite) openForRun(ctx context.Context, dir string, opts *Options, now time.Time) error {
-	if err := makeDir(dir); err != nil {
-		return err
-	}
-	lock, err := takeLock(filepath.Join(dir, lockName), now)
+	err := makeDir(s.fsys, dir)
 	if err != nil {
 		return err
 	}
-	s.lock = lock
-	if err := createIfAbsent(ctx, s.path, opts, now); err != nil {
+	if opts.FS == nil {
+		if s.lock, err = takeLock(filepath.Join(dir, lockName), now); err != nil {
+			return err
+		}
+	}
+	if err := s.createIfAbsent(ctx, opts, now); err != nil {
 		return err
 	}
-	if s.id, err = identify(ctx, s.path, 1); err != nil {
+	if s.id, err = s.identify(ctx, 1); err != nil {
 		return err
 	}
-	if s.readers, err = openDatabase(s.path, forReading); err != nil {
+	if s.readers, err = s.pool(forReading); err != nil {
 		return err
 	}
-	s.database, err = openDatabase(s.path, forWriting)
-	if err != nil {
+	if s.database, err = s.pool(forWriting); err != nil {
 		return err
 	}
 	conn, err := s.database.Conn(ctx)
@@ -109,7 +120,7 @@ func (s *SQLite) openForRun(ctx context.Context, dir string, opts *Options, now 
 // ErrReadOnly, and Load of an unknown maildrop returns an empty one with ID 0.
 // Without a ledger the error wraps fs.ErrNotExist.
 func OpenReadOnly(ctx context.Context, dir string) (*SQLite, error) {
-	s := &SQLite{path: filepath.Join(dir, ledgerName), closing: make(chan struct{})}
+	s := &SQLite{place: place{path: filepath.Join(dir, ledgerName), fsys: durable.OS{}}, closing: make(chan struct{})}
 	err := s.openForReading(ctx)
 	if err != nil {
 		s.release()
@@ -125,10 +136,10 @@ func (s *SQLite) openForReading(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if s.id, err = identify(ctx, s.path, len(migrations)); err != nil {
+	if s.id, err = s.identify(ctx, len(migrations)); err != nil {
 		return err
 	}
-	s.readers, err = openDatabase(s.path, forReading)
+	s.readers, err = s.pool(forReading)
 	return err
 }
 

@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"sinks":                        {"internal/durable", "internal/header", "internal/digest"},
 	"sinks/sinktest":               {"sinks", "internal/durable", "internal/durable/durabletest", "internal/header", "internal/digest"},
 	"sinks/smtptest":               {"internal/digest"},
-	"checkpoint":                   {"internal/digest"},
+	"checkpoint":                   {"internal/durable", "internal/digest"},
 	"checkpoint/checkpointtest":    {"checkpoint", "internal/digest"},
 	"internal/demo":                {"pop3/pop3test"},
 	"internal/digest":              {},
@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"internal/durable/durabletest": {"internal/durable"},
 	"internal/header":              {},
 	"internal/spool":               {},
+	"internal/sqlitevfs":           {"internal/durable"}, // stands in no list: only tests may import it
 	"internal/realservers":         {},
 	"internal/layout":              {},
 	"internal/endtoend":            {},
@@ -38,6 +39,7 @@ var mayImport = map[string][]string{
 // onlyIn names libraries that one place alone may import.
 var onlyIn = map[string]string{
 	"modernc.org/sqlite":                 "checkpoint",
+	"modernc.org/libc":                   "internal/sqlitevfs",
 	"github.com/hashicorp/hcl/v2":        "jobs",
 	"github.com/alecthomas/kong":         "cmd/popmigrate",
 	"github.com/schollz/progressbar/v3":  "cmd/popmigrate",
