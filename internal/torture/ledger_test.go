@@ -2,59 +2,34 @@ package torture
 
 import (
 	"context"
-	"os"
-	"testing"
 
 	"popmigrate/checkpoint"
+	"popmigrate/internal/durable"
+	"popmigrate/internal/sqlitevfs"
 )
 
-var spoolRoot string
-
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "torture")
-	if err != nil {
-		panic(err)
-	}
-	spoolRoot = dir
-	code := m.Run()
-	os.RemoveAll(dir)
-	if *table {
-		printTable()
-	}
-	os.Exit(code)
+// openLedger opens the SQLite ledger on the world's disk. The returned
+// function closes it and takes the disk from SQLite.
+func (w *world) openLedger(ctx context.Context) (*checkpoint.SQLite, func(), error) {
+	return w.openLedgerOn(ctx, w.fs)
 }
 
-// spoolDir is shared by all worlds: small messages never reach it.
-func spoolDir(*testing.T) string { return spoolRoot + "/spool" }
-
-func (w *world) makeLedgerDir() {
-	dir, err := os.MkdirTemp(spoolRoot, "ledger")
+func (w *world) openLedgerOn(ctx context.Context, fsys durable.FS) (*checkpoint.SQLite, func(), error) {
+	vfs, unregister, err := sqlitevfs.Register(fsys)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.stateDir = dir
-}
-
-func (w *world) removeLedgerDir() { os.RemoveAll(w.stateDir) }
-
-func (w *world) openLedger(ctx context.Context, l *life) (checkpoint.Store, func(), error) {
-	ledger, err := checkpoint.OpenSQLite(ctx, w.stateDir, nil)
+	ledger, err := checkpoint.OpenSQLite(ctx, stateDir, &checkpoint.Options{FS: fsys, VFS: vfs})
 	if err != nil {
+		if err := unregister(); err != nil {
+			w.t.Error(err)
+		}
 		return nil, nil, err
 	}
-	return mortal{ledger, l}, func() { ledger.Close() }, nil
-}
-
-type mortal struct {
-	checkpoint.Store
-	life *life
-}
-
-func (m mortal) Commit(ctx context.Context, changes ...checkpoint.Change) error {
-	if m.life != nil {
-		if err := m.life.event("commit"); err != nil {
-			return err
+	return ledger, func() {
+		ledger.Close() // a dead process's cannot
+		if err := unregister(); err != nil {
+			w.t.Error(err)
 		}
-	}
-	return m.Store.Commit(ctx, changes...)
+	}, nil
 }

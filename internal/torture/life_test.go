@@ -226,7 +226,7 @@ func (w *world) log(e *ending) {
 	for _, m := range w.drop.Contents() {
 		w.t.Logf("    there: %q %d octets %.6s", m.UniqueID, len(m.Content), digestOf(m.Content))
 	}
-	ledger, closeLedger, err := w.openLedger(context.Background(), nil)
+	ledger, closeLedger, err := w.openLedger(context.Background())
 	if err != nil {
 		w.t.Log(err)
 		return
@@ -257,7 +257,7 @@ func copyWords(copies []checkpoint.Copy) (words []string) {
 func (l *life) run() (*migrate.Report, error) {
 	ctx := context.Background()
 	w := l.world
-	ledger, closeLedger, err := w.openLedger(ctx, l)
+	ledger, closeLedger, err := w.openLedger(ctx)
 	if err != nil {
 		return nil, err
 	}

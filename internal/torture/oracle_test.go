@@ -184,7 +184,7 @@ func (w *world) checkDelivered() {
 // says, read back whole.
 func (w *world) checkLedger() {
 	ctx := context.Background()
-	ledger, closeLedger, err := w.openLedger(ctx, nil)
+	ledger, closeLedger, err := w.openLedger(ctx)
 	if err != nil {
 		w.violate("ledger: %v", err)
 		return

@@ -18,6 +18,24 @@ var (
 	table = flag.Bool("torture.table", false, "print the table of scenarios at the end")
 )
 
+// spoolRoot is shared by all worlds: small messages never reach the spool's
+// files.
+var spoolRoot string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "torture")
+	if err != nil {
+		panic(err)
+	}
+	spoolRoot = dir
+	code := m.Run()
+	os.RemoveAll(dir)
+	if *table {
+		printTable()
+	}
+	os.Exit(code)
+}
+
 // tally counts what a scenario's runs came to.
 type tally struct {
 	mu         sync.Mutex

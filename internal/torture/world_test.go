@@ -50,7 +50,6 @@ type world struct {
 	trouble trouble
 
 	spoolDir string
-	stateDir string
 
 	lies                   lie // that the server told, ever
 	lives, crashes, breaks int
@@ -61,7 +60,7 @@ type world struct {
 // newWorld returns a world with mail in the maildrop. It must be made and
 // ended in one synctest bubble.
 func newWorld(t *testing.T, s setting, mail ...[]byte) *world {
-	w := &world{t: t, setting: s, fs: durabletest.New(), codecs: sinks.NewCodecs(), spoolDir: spoolDir(t)}
+	w := &world{t: t, setting: s, fs: durabletest.New(), codecs: sinks.NewCodecs(), spoolDir: spoolRoot}
 	config := pop3test.Config{LockWait: time.Minute, NoLog: !*trace, Without: []string{"APOP", "STLS", "AUTH"}}
 	if s.noUIDL {
 		config.Without = append(config.Without, "UIDL")
@@ -80,7 +79,6 @@ func newWorld(t *testing.T, s setting, mail ...[]byte) *world {
 	if err := durable.MkdirAll(w.fs, "/job"); err != nil {
 		t.Fatal(err)
 	}
-	w.makeLedgerDir()
 	return w
 }
 
@@ -88,7 +86,6 @@ func newWorld(t *testing.T, s setting, mail ...[]byte) *world {
 func (w *world) end() {
 	w.server.Close()
 	w.smtp.Close()
-	w.removeLedgerDir()
 }
 
 // deliver is mail that arrives at the old server.
