@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -200,11 +201,17 @@ func (p place) fill(ctx context.Context, opts *Options, now time.Time) (err erro
 	}
 	id := make([]byte, 16)
 	rand.Read(id) // never fails
-	return putMeta(ctx, conn, map[string]string{
+	if err := putMeta(ctx, conn, map[string]string{
 		"ledger_id":       hex.EncodeToString(id),
 		"created":         now.UTC().Format(time.RFC3339),
 		"created_version": opts.Version,
-	})
+	}); err != nil {
+		return err
+	}
+	// The log stays behind when the file gets its name. SQLite's own closing
+	// empties it too, but keeps to itself that it could not.
+	_, err = conn.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	return err
 }
 
 // sync makes the file's octets durable. Nothing of SQLite's has it open.
@@ -218,7 +225,11 @@ func (p place) sync() error {
 
 // prepareForRun checks that the settings took (a file system may lack what
 // WAL needs), upgrades the schema and notes who runs.
-func prepareForRun(ctx context.Context, conn *sql.Conn, opts *Options) error {
+//
+// Before anything is written it makes the entry of the log durable. SQLite does
+// too, but ignores that it could not; then a power cut would bring back the
+// log of an earlier run, to be put over what this one wrote.
+func (p place) prepareForRun(ctx context.Context, conn *sql.Conn, opts *Options) error {
 	var mode string
 	if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
 		return err
@@ -226,10 +237,55 @@ func prepareForRun(ctx context.Context, conn *sql.Conn, opts *Options) error {
 	if mode != "wal" {
 		return fmt.Errorf("no write-ahead log on this file system (journal mode %q)", mode)
 	}
+	if err := durable.SyncDir(p.fsys, filepath.Dir(p.path)); err != nil {
+		return err
+	}
+	if err := p.renewLog(ctx, conn); err != nil {
+		return err
+	}
 	if err := upgrade(ctx, conn, migrations); err != nil {
 		return err
 	}
 	return putMeta(ctx, conn, map[string]string{"job_digest": opts.JobDigest, "version": opts.Version})
+}
+
+// renewLog writes over itself the log that a run left which did not close the
+// ledger, and syncs it. If a sync failed in that run, the system may hold the
+// end of the log in memory and take it for written: SQLite would read it, the
+// next sync would pass it over, and a power cut would take it away with every
+// commit that was put behind it. Meanwhile nobody else can write the log.
+func (p place) renewLog(ctx context.Context, conn *sql.Conn) (err error) {
+	name := p.path + "-wal"
+	info, err := p.fsys.Lstat(name)
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	defer func() {
+		_, rollbackErr := conn.ExecContext(ctx, "ROLLBACK")
+		err = errors.Join(err, rollbackErr)
+	}()
+	f, err := p.fsys.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	piece := make([]byte, 1<<20)
+	for offset := int64(0); ; {
+		n, err := f.ReadAt(piece, offset)
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if n == 0 {
+			return f.Sync()
+		}
+		if _, err := f.WriteAt(piece[:n], offset); err != nil {
+			return err
+		}
+		offset += int64(n)
+	}
 }
 
 // putMeta writes the entries that are not yet so.
@@ -244,13 +300,17 @@ func putMeta(ctx context.Context, conn *sql.Conn, entries map[string]string) err
 	return nil
 }
 
-// makeDir makes the folder where it is not, durably.
+// makeDir makes the folder where it is not, durably. One that is there may be
+// the last thing that a killed run made, so its entry is synced in any case.
 func makeDir(fsys durable.FS, dir string) error {
-	if err := fsys.Mkdir(dir, durable.DirPerm); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return nil // if it is no folder, the lock in it will say so
-		}
+	err := fsys.Mkdir(dir, durable.DirPerm)
+	if err != nil && !errors.Is(err, fs.ErrExist) { // if it is no folder, its first use will say so
 		return err
 	}
-	return durable.SyncDir(fsys, filepath.Dir(dir))
+	made := err == nil
+	err = durable.SyncDir(fsys, filepath.Dir(dir))
+	if !made && errors.Is(err, fs.ErrPermission) {
+		return nil // above what is ours: it was not made by us
+	}
+	return err
 }

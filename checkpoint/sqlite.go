@@ -105,7 +105,7 @@ func (s *SQLite) openForRun(ctx context.Context, dir string, opts *Options, now 
 	if err != nil {
 		return err
 	}
-	if err := prepareForRun(ctx, conn, opts); err != nil {
+	if err := s.prepareForRun(ctx, conn, opts); err != nil {
 		return errors.Join(err, conn.Close())
 	}
 	if s.writer, err = newWriter(ctx, conn, s.path); err != nil {

@@ -1,8 +1,10 @@
 package durabletest
 
 import (
+	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -117,6 +119,7 @@ func (f *file) Sync() error {
 	defer f.fsys.mu.Unlock()
 	switch {
 	case f.closed:
+	case errors.Is(err, ErrCrashed): // nobody learns what became of it
 	case err != nil:
 		for i := range f.node.pending {
 			f.node.pending[i].lost = true
@@ -193,8 +196,32 @@ func (n *node) sync() {
 			continue
 		}
 		n.synced = op.apply(n.synced)
+		lost = op.cover(lost)
 	}
 	n.pending = lost
+}
+
+// cover returns what is left of older operations once op is durable: they can
+// still survive a crash, but not where op came after them.
+func (op writeOp) cover(older []writeOp) (left []writeOp) {
+	begin, end := op.offset, op.offset+int64(len(op.data))
+	if op.truncate {
+		end = math.MaxInt64
+	}
+	for _, old := range older {
+		if old.truncate {
+			continue // it would cut off what op wrote
+		}
+		oldEnd := old.offset + int64(len(old.data))
+		if octets := min(oldEnd, begin) - old.offset; octets > 0 {
+			left = append(left, writeOp{offset: old.offset, data: old.data[:octets], lost: true})
+		}
+		if octets := oldEnd - max(old.offset, end); octets > 0 {
+			rest := old.data[int64(len(old.data))-octets:]
+			left = append(left, writeOp{offset: oldEnd - octets, data: rest, lost: true})
+		}
+	}
+	return left
 }
 
 // syncDir makes the entries of dir durable; the other half of a rename into
