@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"syscall"
 	"testing"
+	"time"
 
 	"popmigrate/internal/durable/durabletest"
 	"popmigrate/migrate"
@@ -34,6 +35,15 @@ func fates(seed int) map[string]durabletest.Fate {
 	return all
 }
 
+// every returns 1 in the long form, else how many cases at a time a short run
+// passes over. What it leaves out differs from one day to the next.
+func every(stride int) (step, first int) {
+	if *long {
+		return 1, 0
+	}
+	return stride, time.Now().YearDay() % stride
+}
+
 // lifetime is how many events a process has that nothing befalls.
 func lifetime(t *testing.T, s setting, mail [][]byte) (events int) {
 	score("untroubled").trial(t, "", s, mail, func(w *world) {
@@ -51,10 +61,15 @@ func lifetime(t *testing.T, s setting, mail [][]byte) (events int) {
 func TestCrashAtEveryEvent(t *testing.T) {
 	n := lifetime(t, plainJob, letters(3)) + 20
 	y := score("crash at every event")
-	spread(t, n, func(t *testing.T, i int) {
+	step, first := every(3)
+	spread(t, n/step, func(t *testing.T, i int) {
+		at := 1 + i*step + first
 		for name, fate := range fates(i) {
-			y.trial(t, fmt.Sprintf("event %d, %s", i+1, name), plainJob, letters(3), func(w *world) {
-				w.live(plan{crashAt: i + 1, fate: fate})
+			if !*long && name != []string{"lose all", "keep all", "random 0"}[i%3] {
+				continue
+			}
+			y.trial(t, fmt.Sprintf("event %d, %s", at, name), plainJob, letters(3), func(w *world) {
+				w.live(plan{crashAt: at, fate: fate})
 			})
 		}
 	})
@@ -64,16 +79,14 @@ func TestCrashAtEveryEvent(t *testing.T) {
 func TestCrashInRecovery(t *testing.T) {
 	n := lifetime(t, plainJob, letters(2))
 	y := score("crash at an event, then in the recovery")
-	stride := 23
+	apart := 23 // events between the first crashes
 	if *long {
-		stride = 3
+		apart = 7
 	}
-	first := 1 + (n-1)/stride
-	spread(t, first*n, func(t *testing.T, i int) {
-		at, then := 1+i/n*stride, 1+i%n
-		if !*long && then%5 != 0 {
-			return
-		}
+	step, first := every(41)
+	spread(t, n/apart*n/step, func(t *testing.T, i int) {
+		i = i*step + first
+		at, then := 1+i/n*apart, 1+i%n
 		y.trial(t, fmt.Sprintf("events %d, %d", at, then), plainJob, letters(2), func(w *world) {
 			w.live(plan{crashAt: at, fate: durabletest.Random(uint64(i))})
 			w.live(plan{crashAt: then, fate: durabletest.Random(uint64(i) + 1)})
@@ -86,10 +99,12 @@ func TestCutAtEveryOctet(t *testing.T) {
 	var octets int64
 	score("untroubled").trial(t, "", plainJob, letters(3), func(w *world) { octets = w.live(plan{}).received })
 	y := score("line cut behind every octet")
-	spread(t, int(octets)+1, func(t *testing.T, i int) {
+	step, first := every(13)
+	spread(t, int(octets)/step, func(t *testing.T, i int) {
+		at := int64(i*step + first)
 		for _, lose := range []bool{false, true} {
-			y.trial(t, fmt.Sprintf("octet %d, lose=%v", i, lose), plainJob, letters(3), func(w *world) {
-				w.live(plan{cuts: map[int]cut{1: {int64(i), lose}, 2: {int64(i), lose}}})
+			y.trial(t, fmt.Sprintf("octet %d, lose=%v", at, lose), plainJob, letters(3), func(w *world) {
+				w.live(plan{cuts: map[int]cut{1: {at, lose}, 2: {at, lose}}})
 			})
 		}
 	})
@@ -100,29 +115,29 @@ func TestCrashAtEveryOctet(t *testing.T) {
 	var events int
 	score("untroubled").trial(t, "", plainJob, letters(2), func(w *world) { events = w.live(plan{piece: 1}).events })
 	y := score("crash behind every octet received")
-	stride := 5
-	if *long {
-		stride = 1
-	}
-	spread(t, events/stride, func(t *testing.T, i int) {
-		y.trial(t, fmt.Sprintf("event %d", i*stride+1), plainJob, letters(2), func(w *world) {
-			w.live(plan{piece: 1, crashAt: i*stride + 1, fate: durabletest.LoseAll()})
+	step, first := every(11)
+	spread(t, events/step, func(t *testing.T, i int) {
+		at := 1 + i*step + first
+		y.trial(t, fmt.Sprintf("event %d", at), plainJob, letters(2), func(w *world) {
+			w.live(plan{piece: 1, crashAt: at, fate: durabletest.LoseAll()})
 		})
 	})
 }
 
 // TestFaultAtEveryCall lets each file-system call fail: an input/output error,
-// then a full disk.
+// then a full disk; once, or from then on.
 func TestFaultAtEveryCall(t *testing.T) {
 	var calls int
 	score("untroubled").trial(t, "", plainJob, letters(3), func(w *world) { calls = w.live(plan{}).calls })
 	for name, fault := range map[string]error{"input/output error": syscall.EIO, "disk full": syscall.ENOSPC} {
 		y := score(name + " at every call")
-		spread(t, calls, func(t *testing.T, i int) {
+		step, first := every(7)
+		spread(t, calls/step, func(t *testing.T, i int) {
+			at := 1 + i*step + first
 			for _, lasting := range []bool{false, true} {
-				y.trial(t, fmt.Sprintf("call %d, lasting=%v", i+1, lasting), plainJob, letters(3), func(w *world) {
+				y.trial(t, fmt.Sprintf("call %d, lasting=%v", at, lasting), plainJob, letters(3), func(w *world) {
 					w.live(plan{cutOff: i%2 == 0, fate: durabletest.LoseAll(), fault: func(n int, c durabletest.Call) error {
-						if n == i+1 || lasting && n > i && (c.Op == "write" || c.Op == "sync") {
+						if n == at || lasting && n > at && (c.Op == "write" || c.Op == "sync") {
 							return fault
 						}
 						return nil
@@ -136,19 +151,35 @@ func TestFaultAtEveryCall(t *testing.T) {
 // TestWhimsAndCrashes has the server stray in one way, all the time, and kills
 // the process at every event of its dealings with it.
 func TestWhimsAndCrashes(t *testing.T) {
-	y := score("each whim of the server × crash at an event")
-	stride := 29
-	if *long {
-		stride = 1
-	}
-	spread(t, len(whims)*450/stride, func(t *testing.T, i int) {
-		h, at := whims[i%len(whims)], 1+i/len(whims)*stride
+	y := score("each whim of the server, crash at an event")
+	const events = 700
+	step, first := every(101)
+	spread(t, len(whims)*(events/step), func(t *testing.T, i int) {
+		h, at := whims[i%len(whims)], 1+i/len(whims)*step+first
 		y.trial(t, fmt.Sprintf("%s, event %d", h.name, at), plainJob, letters(3), func(w *world) {
+			w.lies = h.lie
 			random := rand.New(rand.NewPCG(uint64(i), 1))
 			w.drop.SetRules(h.rules(w, random)...)
 			w.live(plan{crashAt: at, fate: durabletest.Random(uint64(i))})
 			w.drop.SetRules(h.rules(w, random)...)
 			w.live(plan{})
+		})
+	})
+}
+
+// TestCrashAndCut kills one process at every event after its line was cut in
+// each kind of place: in a greeting, a listing, a header, a body, before and
+// in the termination line, behind the answers to DELE and QUIT.
+func TestCrashAndCut(t *testing.T) {
+	n := lifetime(t, plainJob, letters(2)) + 100
+	y := score("crash at every event after a cut in each place")
+	cuts := []int64{0, 1, 40, 90, 140, 230, 260, 300, 330, 352, 353, 354, 355, 356, 357, 440, 448, 470, 500, 530, 560, 600}
+	step, first := every(83)
+	spread(t, n*len(cuts)/step, func(t *testing.T, i int) {
+		i = i*step + first
+		at, where := 1+i/len(cuts), cuts[i%len(cuts)]
+		y.trial(t, fmt.Sprintf("octet %d, event %d", where, at), plainJob, letters(2), func(w *world) {
+			w.live(plan{crashAt: at, fate: durabletest.Random(uint64(i)), cuts: map[int]cut{1: {where, i%2 == 0}}})
 		})
 	})
 }
