@@ -2,128 +2,174 @@ package checkpoint_test
 
 import (
 	"errors"
-	"fmt"
+	"os"
+	"slices"
 	"syscall"
 	"testing"
 
 	"popmigrate/internal/durable/durabletest"
 )
 
-// fate is one outcome of a power cut.
-type fate struct {
-	name string
-	of   func() durabletest.Fate // a new one each time, as a random one is used up
+// fates are outcomes of a power cut. They are functions because a random fate
+// is used up.
+var fates = []func() durabletest.Fate{
+	durabletest.LoseAll,
+	durabletest.KeepAll,
+	func() durabletest.Fate { return durabletest.Random(1) },
+	func() durabletest.Fate { return durabletest.Random(2) },
+	func() durabletest.Fate { return durabletest.Random(3) },
+	func() durabletest.Fate { return durabletest.Random(4) },
 }
 
-var fates = []fate{
-	{"lose all", durabletest.LoseAll},
-	{"keep all", durabletest.KeepAll},
-	{"random 1", func() durabletest.Fate { return durabletest.Random(1) }},
-	{"random 2", func() durabletest.Fate { return durabletest.Random(2) }},
-	{"random 3", func() durabletest.Fate { return durabletest.Random(3) }},
-	{"random 4", func() durabletest.Fate { return durabletest.Random(4) }},
-}
+// everyEnv makes the tests spoil every call and not only some.
+const everyEnv = "POPMIGRATE_EVERY_CALL"
 
-// everyCall runs test with 1, 2, 3… until it reports that there was no such
-// call; a short run leaves some out.
-func everyCall(t *testing.T, short int, test func(t *testing.T, n int) (reached bool)) {
+// everyCall runs test with the number of each call to the file system that a
+// life makes, until test reports that it makes no so many.
+func everyCall(t *testing.T, test func(n int) (reached bool)) {
 	t.Helper()
-	stride := 1
-	if testing.Short() {
-		stride = short
+	stride := 3
+	switch {
+	case os.Getenv(everyEnv) != "":
+		stride = 1
+	case testing.Short():
+		stride = 23
 	}
 	points := 0
-	for n := 1; ; n += stride {
-		reached := true
-		if !t.Run(fmt.Sprint("call ", n), func(t *testing.T) { reached = test(t, n) }) {
-			// t.FailNow()
-		}
-		if !reached {
-			t.Logf("%d points", points)
-			return
-		}
+	for n := 1; test(n); n += stride {
 		points++
 	}
+	t.Logf("%d points, every %d", points, stride)
 }
 
-// until plays the script on disk, where hook spoils call n and perhaps later
-// ones. It reports whether there were so many.
-func (p *progress) until(t *testing.T, disk *durabletest.FS, n int, hook func(durabletest.Call) error) (reached bool) {
+// spoil plays the script on disk, where hook spoils call n and perhaps later
+// ones. It returns what call n was; "" if there were not so many.
+func (p *progress) spoil(t *testing.T, disk *durabletest.FS, n int, hook func(durabletest.Call) error) (op string) {
 	t.Helper()
-	before := disk.Calls()
-	disk.Hook(hook)
-	defer disk.Hook(nil)
+	seen := 0
+	disk.Hook(func(c durabletest.Call) error {
+		if seen++; seen == n {
+			op = c.Op
+		}
+		return hook(c)
+	})
 	err := p.live(disk, func() {})
-	reached = disk.Calls()-before >= n
-	if errors.Is(err, errBroken) || err != nil && !reached {
-		t.Fatal(err)
+	disk.Hook(nil)
+	if errors.Is(err, errBroken) || err != nil && op == "" {
+		t.Fatalf("call %d: %v", n, err)
 	}
-	return reached
+	return op
+}
+
+// reads reports whether a call of that kind leaves everything as it is.
+func reads(op string) bool { return slices.Contains([]string{"read", "stat", "lstat", "readdir"}, op) }
+
+// goOn lives on after what happened at call n and looks at what a power cut
+// would leave: after opening, after the first steps, at the end.
+func (p progress) goOn(t *testing.T, disk *durabletest.FS, n int) {
+	t.Helper()
+	seen := 0
+	look := func() {
+		if seen++; seen > 3 && p.acked < len(script()) {
+			return
+		}
+		for _, fate := range fates[:3] {
+			if err := p.check(disk.Crash(fate())); err != nil {
+				t.Fatalf("call %d, went on to %+v: %v", n, p, err)
+			}
+		}
+	}
+	if err := p.live(disk, look); err != nil {
+		t.Fatalf("call %d, going on: %v", n, err)
+	}
 }
 
 // TestPowerCut cuts the power at every call that a ledger makes in its life:
 // while it is created, written, closed and opened again.
 func TestPowerCut(t *testing.T) {
-	everyCall(t, 17, func(t *testing.T, n int) bool {
+	t.Parallel()
+	everyCall(t, func(n int) bool {
 		disk, p := newDisk(t), progress{}
-		if !p.until(t, disk, n, durabletest.CrashAt(n)) {
-			return false
+		op := p.spoil(t, disk, n, durabletest.CrashAt(n))
+		for i, fate := range fates {
+			if i > 0 && reads(op) {
+				break // as at the call before
+			}
+			left := disk.Crash(fate())
+			if err := p.check(left); err != nil {
+				t.Fatalf("call %d, fate %d: %+v: %v", n, i, p, err)
+			}
+			if i == n%len(fates) {
+				p.goOn(t, left, n)
+			}
 		}
-		for _, f := range fates {
-			t.Run(f.name, func(t *testing.T) {
-				left := disk.Crash(f.of())
-				p.check(t, left)
-				next := p
-				if err := next.live(left, func() {}); err != nil {
-					t.Fatalf("went on: %v", err)
-				}
-				next.check(t, left.Crash(durabletest.LoseAll()))
-			})
-		}
-		return true
+		return op != ""
 	})
+}
+
+// TestPowerCutTwice cuts the power again while the ledger recovers from a cut.
+func TestPowerCutTwice(t *testing.T) {
+	t.Parallel()
+	const apart = 37 // calls between the first cuts
+	points := 0
+	for first := 5; ; first += apart {
+		disk, once := newDisk(t), progress{}
+		op := once.spoil(t, disk, first, durabletest.CrashAt(first))
+		if op == "" {
+			break
+		}
+		fate := fates[first%len(fates)]
+		everyCall(t, func(n int) bool {
+			disk, p := disk.Crash(fate()), once
+			op := p.spoil(t, disk, n, durabletest.CrashAt(n))
+			for i, fate := range fates[:4] {
+				if i > 0 && reads(op) {
+					break
+				}
+				if err := p.check(disk.Crash(fate())); err != nil {
+					t.Fatalf("calls %d and %d, fate %d: %+v: %v", first, n, i, p, err)
+				}
+			}
+			points++
+			return op != "" && n < 150 // by then it has long recovered
+		})
+	}
+	t.Logf("%d pairs", points)
 }
 
 // TestKillThenPowerCut kills the process at every call, lets another go on
 // with what the system still holds in memory, and cuts the power then.
 func TestKillThenPowerCut(t *testing.T) {
-	everyCall(t, 17, func(t *testing.T, n int) bool {
+	t.Parallel()
+	everyCall(t, func(n int) bool {
 		disk, p := newDisk(t), progress{}
-		if !p.until(t, disk, n, durabletest.CrashAt(n)) {
-			return false
+		op := p.spoil(t, disk, n, durabletest.CrashAt(n))
+		if !reads(op) {
+			p.goOn(t, disk, n)
 		}
-		goOn(t, disk, p)
-		return true
+		return op != ""
 	})
-}
-
-// goOn lives on, and looks after each step at what a power cut would leave.
-func goOn(t *testing.T, disk *durabletest.FS, p progress) {
-	t.Helper()
-	if err := p.live(disk, func() {
-		for _, f := range fates[:3] {
-			p.check(t, disk.Crash(f.of()))
-		}
-	}); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // TestFailingCall lets one call fail, goes on after it as a person would who
 // runs the program again, and cuts the power.
 func TestFailingCall(t *testing.T) {
-	for _, cause := range []error{syscall.EIO, syscall.ENOSPC} {
+	for _, cause := range []syscall.Errno{syscall.EIO, syscall.ENOSPC} {
 		t.Run(cause.Error(), func(t *testing.T) {
-			everyCall(t, 17, func(t *testing.T, n int) bool {
+			t.Parallel()
+			everyCall(t, func(n int) bool {
 				disk, p := newDisk(t), progress{}
-				if !p.until(t, disk, n, durabletest.FailAt("", n, cause)) {
-					return false
+				op := p.spoil(t, disk, n, durabletest.FailAt("", n, cause))
+				if reads(op) && cause == syscall.ENOSPC {
+					return true // that cannot be
 				}
-				for _, f := range fates {
-					p.check(t, disk.Crash(f.of()))
+				for i, fate := range fates[:4] {
+					if err := p.check(disk.Crash(fate())); err != nil {
+						t.Fatalf("call %d (%s), fate %d: %+v: %v", n, op, i, p, err)
+					}
 				}
-				goOn(t, disk, p)
-				return true
+				p.goOn(t, disk, n)
+				return op != ""
 			})
 		})
 	}
@@ -133,18 +179,19 @@ func TestFailingCall(t *testing.T) {
 // a cable, a storage network. What the last syncs could not write is still in
 // the system's memory then, and never written.
 func TestDiskGone(t *testing.T) {
-	everyCall(t, 17, func(t *testing.T, n int) bool {
+	t.Parallel()
+	everyCall(t, func(n int) bool {
 		disk, p := newDisk(t), progress{}
 		seen := 0
-		if !p.until(t, disk, n, func(durabletest.Call) error {
+		op := p.spoil(t, disk, n, func(durabletest.Call) error {
 			if seen++; seen >= n {
 				return syscall.EIO
 			}
 			return nil
-		}) {
-			return false
+		})
+		if !reads(op) {
+			p.goOn(t, disk, n)
 		}
-		goOn(t, disk, p)
-		return true
+		return op != ""
 	})
 }

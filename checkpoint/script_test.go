@@ -10,7 +10,6 @@ import (
 	"reflect"
 	"slices"
 	"sync"
-	"testing"
 
 	"popmigrate/checkpoint"
 	"popmigrate/checkpoint/checkpointtest"
@@ -18,6 +17,9 @@ import (
 	"popmigrate/internal/durable/durabletest"
 	"popmigrate/internal/sqlitevfs"
 )
+
+// ctx is for what must not end before it has an outcome.
+var ctx = context.Background()
 
 // step is one commit of the script that the power-cut tests play, or one
 // maildrop to enter. It is durable when do returns nil.
@@ -28,11 +30,11 @@ type step struct {
 
 func (s step) do(ledger *checkpoint.SQLite) error {
 	if s.enter != "" {
-		_, err := ledger.Load(context.Background(), checkpointtest.Key(s.enter))
+		_, err := ledger.Load(ctx, checkpointtest.Key(s.enter))
 		return err
 	}
-	err := ledger.Commit(context.Background(), s.changes...)
-	if err != nil && ledger.Commit(context.Background()) == nil {
+	err := ledger.Commit(ctx, s.changes...)
+	if err != nil && ledger.Commit(ctx) == nil {
 		return fmt.Errorf("a commit failed and a later one did not: %w", err)
 	}
 	return err
@@ -101,7 +103,7 @@ type state struct {
 
 // observe reads everything and has the file checked.
 func observe(s *checkpoint.SQLite) (got state, err error) {
-	ctx := context.Background()
+
 	if err := s.Check(ctx); err != nil {
 		return state{}, err
 	}
@@ -155,7 +157,7 @@ func withLedger(disk *durabletest.FS, f func(*checkpoint.SQLite) error) error {
 	if err != nil {
 		return err
 	}
-	s, err := checkpoint.OpenSQLite(context.Background(), stateDir, &checkpoint.Options{FS: disk, VFS: name})
+	s, err := checkpoint.OpenSQLite(ctx, stateDir, &checkpoint.Options{FS: disk, VFS: name})
 	if err == nil {
 		err = errors.Join(f(s), s.Close())
 	}
@@ -224,18 +226,17 @@ func (p *progress) live(disk *durabletest.FS, between func()) error {
 	return nil
 }
 
-// check requires that the ledger on disk opens, keeps every promise and closes.
-// It is no part of what p says of: p stays as it is.
-func (p progress) check(t *testing.T, disk *durabletest.FS) {
-	t.Helper()
+// check tells whether the ledger on disk opens, keeps every promise and closes.
+func (p progress) check(disk *durabletest.FS) error {
 	err := withLedger(disk, func(s *checkpoint.SQLite) error {
 		_, err := p.find(s)
 		return err
 	})
 	if err != nil {
-		t.Fatalf("%+v: %v", p, err)
+		return err
 	}
 	if _, err := disk.Lstat(filepath.Join(stateDir, "ledger.db-wal")); !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("closed, and the log is there: %v", err)
+		return fmt.Errorf("closed, and the log is there: %v", err)
 	}
+	return nil
 }

@@ -95,9 +95,9 @@ func (fate Fate) content(n *node) []byte {
 				data = op.apply(data)
 			}
 		case 2: // the length, but not the octets
-			if !op.truncate {
-				op.data = make([]byte, len(op.data))
-				data = op.apply(data)
+			if end := op.offset + int64(len(op.data)); !op.truncate && end > int64(len(n.synced)) {
+				from := max(op.offset, int64(len(n.synced)))
+				data = writeOp{offset: from, data: make([]byte, end-from)}.apply(data)
 			}
 		}
 	}

@@ -161,6 +161,67 @@ func TestFailedSyncIsNotMadeGood(t *testing.T) {
 	wantFile(t, fsys.Crash(durabletest.LoseAll()), "/d/old", "old")
 }
 
+// TestFailedSyncIsOvertaken: what a failed sync gave up may yet survive, but
+// not over what a later one made durable.
+func TestFailedSyncIsOvertaken(t *testing.T) {
+	fsys := start(t)
+	f := open(t, fsys, "/d/old", os.O_RDWR)
+	f.WriteAt([]byte("abcdefgh"), 0)
+	check(t, f.Truncate(7))
+	fsys.Hook(durabletest.FailAt("sync", 1, syscall.EIO))
+	if err := f.Sync(); !errors.Is(err, syscall.EIO) {
+		t.Fatalf("sync: %v", err)
+	}
+	f.WriteAt([]byte("CDEF"), 2)
+	f.WriteAt([]byte("H"), 7)
+	check(t, f.Sync())
+	survived := map[byte]bool{}
+	for seed := range uint64(100) {
+		left := open(t, fsys.Crash(durabletest.Random(seed)), "/d/old", os.O_RDONLY)
+		octets, err := io.ReadAll(left)
+		check(t, err)
+		if len(octets) != 8 || string(octets[2:6]) != "CDEF" || octets[7] != 'H' {
+			t.Fatalf("seed %d: %q", seed, octets)
+		}
+		survived[octets[0]] = true
+	}
+	if !survived['a'] || !survived['o'] {
+		t.Errorf("first octets %v", survived)
+	}
+}
+
+// TestKilledSync: a process that is killed in a sync has given nothing up.
+func TestKilledSync(t *testing.T) {
+	fsys := start(t)
+	f := open(t, fsys, "/d/old", os.O_WRONLY)
+	f.WriteAt([]byte("NEW"), 0)
+	fsys.Hook(durabletest.CrashAt(1))
+	if err := f.Sync(); !errors.Is(err, durabletest.ErrCrashed) {
+		t.Fatalf("sync: %v", err)
+	}
+	fsys.Hook(nil)
+	check(t, f.Sync())
+	wantFile(t, fsys.Crash(durabletest.LoseAll()), "/d/old", "NEW")
+}
+
+// TestOverwritten: octets that were durable do not turn into zeros.
+func TestOverwritten(t *testing.T) {
+	fsys := start(t)
+	open(t, fsys, "/d/old", os.O_WRONLY).WriteAt([]byte("NEWER"), 0)
+	zeros := false
+	for seed := range uint64(100) {
+		octets, err := io.ReadAll(open(t, fsys.Crash(durabletest.Random(seed)), "/d/old", os.O_RDONLY))
+		check(t, err)
+		zeros = zeros || string(octets) == "old\x00\x00"
+		if strings.Contains(string(octets[:3]), "\x00") {
+			t.Fatalf("seed %d: %q", seed, octets)
+		}
+	}
+	if !zeros {
+		t.Error("never zeros at the end")
+	}
+}
+
 func TestFaults(t *testing.T) {
 	fsys := start(t)
 	f := open(t, fsys, "/d/old", os.O_WRONLY)

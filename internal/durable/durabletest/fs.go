@@ -2,9 +2,10 @@
 // what was not synced, and that fails on demand.
 //
 // Its model is that of the systems people run. A write that was not synced may
-// survive a crash whole, cut, as zeros or not at all, and independently of
-// every other write. A directory entry that was made, moved or removed is
-// durable only once its directory was synced; syncing the file is not enough.
+// survive a crash whole, cut, as zeros (where nothing durable was) or not at
+// all, and independently of every other write. A directory entry that was made,
+// moved or removed is durable only once its directory was synced; syncing the
+// file is not enough.
 // After a Sync that failed, the octets it could not write are taken for clean:
 // a further Sync succeeds and does not make them durable.
 package durabletest
