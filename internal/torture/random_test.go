@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -128,7 +129,8 @@ func randomPlan(r *rand.Rand) plan {
 	for one(r, 3) {
 		p.smtp[1+r.IntN(3)] = cut{r.Int64N(700), true}
 	}
-	if one(r, 4) {
+	switch r.IntN(6) {
+	case 0:
 		at, lasts := 1+r.IntN(400), 1+r.IntN(40)
 		err := []error{syscall.EIO, syscall.ENOSPC, syscall.EROFS}[r.IntN(3)]
 		p.fault = func(n int, c durabletest.Call) error {
@@ -137,8 +139,24 @@ func randomPlan(r *rand.Rand) plan {
 			}
 			return nil
 		}
+	case 1:
+		at := 1 + r.IntN(400)
+		flipped := false
+		p.fault = func(n int, c durabletest.Call) error {
+			if n < at || flipped || c.Op != "write" || !holdsMail(c.Name) {
+				return nil
+			}
+			flipped = true
+			return durabletest.ErrFlipped
+		}
 	}
 	return p
+}
+
+// holdsMail tells whether a file is one whose octets are compared before a
+// message in it counts as kept.
+func holdsMail(name string) bool {
+	return strings.Contains(name, ".mbox") || strings.Contains(name, "Maildir/tmp/") || strings.Contains(name, "/raw/")
 }
 
 func randomFate(r *rand.Rand) durabletest.Fate {

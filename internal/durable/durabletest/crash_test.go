@@ -293,3 +293,14 @@ func TestMkdirAllAfterKill(t *testing.T) {
 		}
 	}
 }
+
+// TestFlipped: a disk that stores one bit wrong says nothing.
+func TestFlipped(t *testing.T) {
+	fsys := start(t)
+	f := open(t, fsys, "/d/old", os.O_WRONLY)
+	fsys.Hook(durabletest.FailAt("write", 1, durabletest.ErrFlipped))
+	if n, err := f.WriteAt([]byte("abc"), 0); n != 3 || err != nil {
+		t.Fatalf("wrote %d octets, %v", n, err)
+	}
+	wantFile(t, fsys, "/d/old", "acc")
+}

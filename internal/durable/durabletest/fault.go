@@ -14,9 +14,10 @@ type Call struct {
 }
 
 // Hook makes hook see every later call before it takes effect; nil removes it.
-// An error from it fails the call, without effect, but for two: a write that
-// fails with ENOSPC leaves its first half behind, and what a failed sync could
-// not write is never made durable by a later one. The hook must not call FS.
+// An error from it fails the call, without effect, but for three: a write that
+// fails with ENOSPC leaves its first half behind, what a failed sync could not
+// write is never made durable by a later one, and [ErrFlipped] fails nothing.
+// The hook must not call FS.
 func (f *FS) Hook(hook func(Call) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -68,5 +69,9 @@ func (f *FS) enter(op, name string) error {
 	}
 	return nil
 }
+
+// ErrFlipped, from a hook on a write, lets the disk store one bit wrong and say
+// nothing.
+var ErrFlipped = errors.New("a bit was stored wrong")
 
 func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) }

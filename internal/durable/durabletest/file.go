@@ -92,12 +92,19 @@ func (f *file) WriteAt(p []byte, offset int64) (int, error) {
 
 // write leaves the first half of p behind when the disk is full.
 func (f *file) write(p []byte, offset int64, err error) (int, error) {
-	if isFull(err) {
+	flipped := errors.Is(err, ErrFlipped)
+	switch {
+	case flipped:
+		err = nil
+	case isFull(err):
 		p = p[:len(p)/2]
-	} else if err != nil {
+	case err != nil:
 		return 0, err
 	}
 	op := writeOp{offset: offset, data: slices.Clone(p)}
+	if flipped && len(p) > 0 {
+		op.data[len(p)/2] ^= 1
+	}
 	f.node.data = op.apply(f.node.data)
 	f.node.pending = append(f.node.pending, op)
 	f.node.modTime = f.fsys.now()
