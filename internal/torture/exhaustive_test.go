@@ -81,7 +81,7 @@ func TestCrashInRecovery(t *testing.T) {
 	y := score("crash at an event, then in the recovery")
 	apart := 23 // events between the first crashes
 	if *long {
-		apart = 7
+		apart = 19
 	}
 	step, first := every(41)
 	spread(t, n/apart*n/step, func(t *testing.T, i int) {

@@ -226,7 +226,7 @@ func (w *world) log(e *ending) {
 	for _, m := range w.drop.Contents() {
 		w.t.Logf("    there: %q %d octets %.6s", m.UniqueID, len(m.Content), digestOf(m.Content))
 	}
-	ledger, closeLedger, err := w.openLedger(context.Background())
+	ledger, closeLedger, err := w.openLedgerOn(context.Background(), w.fs.Crash(durabletest.KeepAll())) // a copy
 	if err != nil {
 		w.t.Log(err)
 		return
