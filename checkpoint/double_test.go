@@ -82,13 +82,9 @@ func TestPowerCutGroups(t *testing.T) {
 	t.Parallel()
 	everyCall(t, func(n int) bool {
 		disk, a := newDisk(t), acks{}
-		crash, reached := durabletest.CrashAt(n), false
-		disk.Hook(func(c durabletest.Call) error {
-			err := crash(c)
-			reached = reached || err != nil
-			return err
-		})
-		if err := withLedger(disk, a.together); err != nil && !reached {
+		crash := crashAt(n)
+		disk.Hook(crash.hook)
+		if err := withLedger(disk, a.together); err != nil && crash.op == "" {
 			t.Fatal(err)
 		}
 		for i, fate := range fates {
@@ -96,7 +92,7 @@ func TestPowerCutGroups(t *testing.T) {
 				t.Fatalf("call %d, fate %d: %v", n, i, err)
 			}
 		}
-		return reached
+		return crash.op != ""
 	})
 }
 
@@ -113,7 +109,7 @@ func TestManyLives(t *testing.T) {
 			before = resident(t)
 		}
 		disk, p := newDisk(t), progress{}
-		p.spoil(t, disk, 1+n*7%450, durabletest.CrashAt(1+n*7%450))
+		p.spoil(t, disk, crashAt(1+n*7%75))
 		if err := p.check(disk.Crash(durabletest.LoseAll())); err != nil {
 			t.Fatal(err)
 		}

@@ -172,16 +172,13 @@ func (p place) createIfAbsent(ctx context.Context, opts *Options, now time.Time)
 	if err := fresh.fill(ctx, opts, now); err != nil {
 		return err
 	}
-	if err := fresh.sync(); err != nil {
-		return err
-	}
 	if err := p.fsys.Rename(fresh.path, p.path); err != nil {
 		return err
 	}
 	return durable.SyncDir(p.fsys, filepath.Dir(p.path))
 }
 
-// fill writes schema and identity into an empty file and closes it.
+// fill writes schema and identity into an empty file, durably, and closes it.
 func (p place) fill(ctx context.Context, opts *Options, now time.Time) (err error) {
 	db, err := p.pool(forWriting)
 	if err != nil {
@@ -208,19 +205,11 @@ func (p place) fill(ctx context.Context, opts *Options, now time.Time) (err erro
 	}); err != nil {
 		return err
 	}
-	// The log stays behind when the file gets its name. SQLite's own closing
-	// empties it too, but keeps to itself that it could not.
+	// The log stays behind when the file gets its name, so it is emptied into
+	// the file, which is synced then. SQLite's own closing does that too, but
+	// keeps to itself that it could not.
 	_, err = conn.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
 	return err
-}
-
-// sync makes the file's octets durable. Nothing of SQLite's has it open.
-func (p place) sync() error {
-	f, err := p.fsys.OpenFile(p.path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 // prepareForRun checks that the settings took (a file system may lack what
@@ -250,10 +239,11 @@ func (p place) prepareForRun(ctx context.Context, conn *sql.Conn, opts *Options)
 }
 
 // renewLog writes over itself the log that a run left which did not close the
-// ledger, and syncs it. If a sync failed in that run, the system may hold the
-// end of the log in memory and take it for written: SQLite would read it, the
-// next sync would pass it over, and a power cut would take it away with every
-// commit that was put behind it. Meanwhile nobody else can write the log.
+// ledger. If a sync failed in that run, the system may hold the end of the log
+// in memory and take it for written: SQLite would read it, the next commit's
+// sync would pass it over, and a power cut would take it away with every commit
+// that was put behind it. Written anew it is synced with the next commit.
+// Meanwhile nobody else can write the log.
 func (p place) renewLog(ctx context.Context, conn *sql.Conn) (err error) {
 	name := p.path + "-wal"
 	info, err := p.fsys.Lstat(name)
@@ -279,7 +269,7 @@ func (p place) renewLog(ctx context.Context, conn *sql.Conn) (err error) {
 			return err
 		}
 		if n == 0 {
-			return f.Sync()
+			return nil
 		}
 		if _, err := f.WriteAt(piece[:n], offset); err != nil {
 			return err
