@@ -137,7 +137,8 @@ func (w *writer) carryOut(ctx context.Context, r *request) (err error) {
 }
 
 // close empties the log into the file and gives the connection back. After a
-// failure it leaves both as they are, for the next opening to recover.
+// failure it asks for nothing more; SQLite's own closing may still try, and the
+// next opening recovers what it could not.
 func (w *writer) close() error {
 	var err error
 	if w.failed == nil {
