@@ -54,6 +54,11 @@ func (f *flight) topUp() error {
 		if number < 1 {
 			return f.c.breakWith(f.keyword, fmt.Errorf("%d is not a message-number", number))
 		}
+		if f.c.cautious && f.keyword != "DELE" {
+			if err := f.c.prove(f.keyword); err != nil {
+				return err
+			}
+		}
 		f.c.queue(f.keyword, number)
 		if f.suffix != "" {
 			f.c.out = append(append(f.c.out[:len(f.c.out)-2], f.suffix...), '\r', '\n')

@@ -38,7 +38,11 @@ func (c *Client) receive(keyword string) func(Number, []byte, error) (*Message, 
 			return m, err
 		}
 		c.r.beginData()
-		c.patience(c.timeouts.Data)
+		if keyword == "TOP" {
+			c.patience(c.timeouts.Top)
+		} else {
+			c.patience(c.timeouts.Data)
+		}
 		return m, nil
 	}
 }
