@@ -1,10 +1,12 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 
 	"popmigrate/checkpoint"
@@ -37,12 +39,25 @@ func (v *visit) move(ctx context.Context, p *plan) error {
 	if err == nil {
 		err = m.fill(transferring, fills)
 	}
-	settling := m.settler.finish()
-	v.apply(m.settler)
-	if settling != nil {
-		return settling
+	awake := m.stayAwake
+	if err != nil {
+		awake = nil // the line is dropped
 	}
-	return err
+	settling, idling := m.settler.finish(ctx, awake)
+	v.apply(m.settler)
+	return cmp.Or(settling, err, idling)
+}
+
+// stayAwake sends NOOP where the session needs it. Its refusal is a reply, too.
+func (v *visit) stayAwake(ctx context.Context) error {
+	session, ok := v.session.(Idler)
+	if !ok {
+		return nil
+	}
+	if err := session.Noop(ctx); err != nil && !refusedOne(err) {
+		return &sessionError{"wait for the sinks", err}
+	}
+	return nil
 }
 
 // apply takes over what the settler did.
@@ -74,10 +89,14 @@ func (v *visit) apply(s *settler) {
 // the spool's error apart from the wire's.
 type tee struct {
 	*mover
-	err error
+	left int64 // octets that may still come
+	err  error
 }
 
 func (t *tee) Write(p []byte) (int, error) {
+	if t.left -= int64(len(p)); t.left < 0 {
+		return 0, &pop3.ProtocolError{Command: "RETR", Problem: "message has far more octets than were listed, and no end is in sight"}
+	}
 	t.print.Write(p)
 	if _, err := t.spool.Write(p); err != nil {
 		t.err = err
@@ -89,36 +108,82 @@ func (t *tee) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// transfer sends RETR for the entries and hands on what arrives.
+// transfer sends RETR for the entries and hands on what arrives. While the
+// sinks are far behind it asks for no more, so that no reply waits on the line
+// for minutes and the line can be kept awake.
 func (m *mover) transfer(ctx context.Context, entries []int) error {
-	done := 0
-	for message, err := range m.session.Retrieve(ctx, m.numbers(entries)) {
+	for len(entries) > 0 && !m.stopping() {
+		done, err := m.fetch(ctx, entries)
+		if err != nil {
+			return err
+		}
+		entries = entries[done:]
+		if err := m.settler.calm(ctx, m.stayAwake); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetch is transfer until the settler is behind; it returns for how many
+// entries there was a reply.
+func (m *mover) fetch(ctx context.Context, entries []int) (done int, err error) {
+	for message, err := range m.session.Retrieve(ctx, m.whileCalm(entries)) {
 		if done == len(entries) {
 			break
 		}
 		i := entries[done]
 		if err != nil && !refusedOne(err) {
-			return m.blame(ctx, i, err)
+			return done, m.blame(ctx, i, err)
 		}
 		done++
 		if err != nil {
-			m.refused(i, err)
+			m.refused(i, "refused by the server", err)
 			continue
 		}
 		m.print.reset()
-		to := &tee{mover: m}
+		to := &tee{mover: m, left: m.octetsMost(m.listing.Entries[i])}
 		if err := copyOut(to, message.Body); err != nil {
 			if to.err != nil {
-				return to.err
+				return done, to.err
 			}
-			return m.blame(ctx, i, err)
+			return done, m.blame(ctx, i, err)
 		}
-		print := m.print.finish(true)
-		if err := m.arrived(ctx, i, &print, m.spool.Finish()); err != nil {
-			return err
+		if err := m.take(ctx, i); err != nil {
+			return done, err
 		}
 	}
-	return nil
+	return done, nil
+}
+
+// take keeps the message that was read last, unless it is not what the server
+// holds.
+func (m *mover) take(ctx context.Context, i int) error {
+	print := m.print.finish(true)
+	broken, altered := m.outOfStep(m.listing.Entries[i], &print)
+	if broken != nil {
+		return m.blame(ctx, i, broken)
+	}
+	if altered != nil {
+		m.spool.Abandon()
+		m.refused(i, "altered by the server", altered)
+		return nil
+	}
+	return m.arrived(ctx, i, &print, m.spool.Finish())
+}
+
+// whileCalm yields the numbers of entries until the settler is behind. The
+// first is always given: transfer waited for it.
+func (m *mover) whileCalm(entries []int) iter.Seq[pop3.Number] {
+	return func(yield func(pop3.Number) bool) {
+		first := true
+		for number := range m.numbers(entries) {
+			if (!first && m.settler.behind()) || !yield(number) {
+				return
+			}
+			first = false
+		}
+	}
 }
 
 // copyOut reads a message to its end.
@@ -133,13 +198,13 @@ func refusedOne(err error) bool {
 	return errors.As(err, &refused)
 }
 
-// refused notes that the server would not give a message.
-func (m *mover) refused(i int, err error) {
+// refused notes that the server would not give a message, or not as it is.
+func (m *mover) refused(i int, reason string, err error) {
 	e := m.listing.Entries[i]
 	h := hint{e.UniqueID, e.Octets}
 	m.reck.try(h)
 	m.pending = append(m.pending, m.attempts.fail(h, string(ClassServer), err.Error()))
-	m.giveUp(i, failure{"refused by the server", err.Error()})
+	m.giveUp(i, failure{reason, err.Error()})
 }
 
 // blame notes at which message the session broke. If it was the settler that

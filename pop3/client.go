@@ -302,7 +302,6 @@ func (c *Client) reply(command string) (text string, err error) {
 
 // status is reply for those who parse the text: it is as it was sent.
 func (c *Client) status(command string) (text []byte, err error) {
-	c.renew()
 	line, err := c.r.line()
 	if err != nil {
 		if err == io.EOF {

@@ -60,7 +60,7 @@ func (t Timeouts) WithDefaults() Timeouts {
 const (
 	maxReplyLine   = 16 << 10  // octets of a status or listing line
 	maxListing     = 5_000_000 // rows of a listing
-	maxListed      = 500 << 20 // octets of a listing: 100 for each row, unique-ids have 70 at most
+	maxListed      = 256 << 20 // octets of a listing: that is three million rows with the longest unique-ids
 	maxCapa        = 64 << 10  // octets of a CAPA reply
 	maxCapaLines   = 1000
 	maxChallenges  = 20       // of a SASL exchange

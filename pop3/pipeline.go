@@ -79,6 +79,7 @@ func (f *flight) reply() (number Number, text []byte, err error, ok bool) {
 	}
 	number = f.sent[0]
 	f.sent = slices.Delete(f.sent, 0, 1)
+	f.c.renew()
 	text, err = f.c.status(f.keyword)
 	if refused := asRefusal(err); refused != nil {
 		refused.Command = numbered(f.keyword, number)
