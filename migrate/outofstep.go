@@ -64,17 +64,3 @@ func (v *visit) outOfStep(e Entry, p *print) (broken, altered error) {
 	}
 	return nil, nil
 }
-
-// octetsMost bounds a message by its listed octets, so that one without end
-// does not fill the disk of the whole run. Listed octets are often wrong, by
-// half or twofold, seldom by more and never by that much.
-func (v *visit) octetsMost(e Entry) int64 {
-	most := v.job.Limits.WithDefaults().MessageOctets
-	if e.Octets < 0 {
-		return unlistedFactor * most
-	}
-	return max(most, 4*min(e.Octets, 1<<60))
-}
-
-// unlistedFactor is how much larger a message may be if nothing was listed.
-const unlistedFactor = 16

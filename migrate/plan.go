@@ -165,7 +165,7 @@ func (v *visit) probe(ctx context.Context, p *plan) error {
 	print := newFingerprint()
 	for m, err := range reader.Headers(ctx, v.numbers(p.probe)) {
 		if done == len(p.probe) {
-			break
+			return v.beheaded(err) // after the last message
 		}
 		entry := p.probe[done]
 		if err != nil && !refusedOne(err) {
@@ -175,7 +175,7 @@ func (v *visit) probe(ctx context.Context, p *plan) error {
 		record := int(v.record[entry])
 		if err == nil {
 			print.reset()
-			if err := copyOut(print, m.Body); err != nil {
+			if err := v.copyOut(print, entry, m.Body); err != nil {
 				return v.beheaded(err)
 			}
 			if print.finish(false).header == v.drop.Messages[record].Header {

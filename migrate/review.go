@@ -110,7 +110,7 @@ func (v *visit) credible(ctx context.Context) (bool, error) {
 			return false, nil
 		}
 		print.reset()
-		if err := copyOut(print, message.Body); err != nil {
+		if err := v.copyOut(print, i, message.Body); err != nil {
 			return false, &sessionError{"retrieve", err}
 		}
 		p := print.finish(false)

@@ -89,14 +89,10 @@ func (v *visit) apply(s *settler) {
 // the spool's error apart from the wire's.
 type tee struct {
 	*mover
-	left int64 // octets that may still come
-	err  error
+	err error
 }
 
 func (t *tee) Write(p []byte) (int, error) {
-	if t.left -= int64(len(p)); t.left < 0 {
-		return 0, &pop3.ProtocolError{Command: "RETR", Problem: "message has far more octets than were listed, and no end is in sight"}
-	}
 	t.print.Write(p)
 	if _, err := t.spool.Write(p); err != nil {
 		t.err = err
@@ -130,7 +126,7 @@ func (m *mover) transfer(ctx context.Context, entries []int) error {
 func (m *mover) fetch(ctx context.Context, entries []int) (done int, err error) {
 	for message, err := range m.session.Retrieve(ctx, m.whileCalm(entries)) {
 		if done == len(entries) {
-			break
+			return done, &sessionError{"retrieve", err} // after the last message: of none
 		}
 		i := entries[done]
 		if err != nil && !refusedOne(err) {
@@ -142,8 +138,8 @@ func (m *mover) fetch(ctx context.Context, entries []int) (done int, err error) 
 			continue
 		}
 		m.print.reset()
-		to := &tee{mover: m, left: m.octetsMost(m.listing.Entries[i])}
-		if err := copyOut(to, message.Body); err != nil {
+		to := &tee{mover: m}
+		if err := m.copyOut(to, i, message.Body); err != nil {
 			if to.err != nil {
 				return done, to.err
 			}
@@ -186,9 +182,9 @@ func (m *mover) whileCalm(entries []int) iter.Seq[pop3.Number] {
 	}
 }
 
-// copyOut reads a message to its end.
-func copyOut(to io.Writer, body io.Reader) error {
-	_, err := body.(io.WriterTo).WriteTo(to)
+// copyOut reads the message of entry i to its end, unless none is in sight.
+func (v *visit) copyOut(to io.Writer, i int, body io.Reader) error {
+	_, err := body.(io.WriterTo).WriteTo(&bounded{to, v.octetsMost(v.listing.Entries[i])})
 	return err
 }
 

