@@ -156,6 +156,7 @@ func TestHostileServers(t *testing.T) {
 	}{
 		"greeting without end":       {pop3test.OnGreeting, pop3test.All(pop3test.Raw("+OK "), pop3test.Endless(strings.Repeat("x", 4096))), 0, "line of more than 16384 octets", ClassProtocol, 0},
 		"status line without end":    {"UIDL", pop3test.All(pop3test.Raw("+OK "), pop3test.Endless("x")), 0, "line of more than 16384 octets", ClassProtocol, 0},
+		"listing without end":        {"UIDL", pop3test.Endless("1 a\r\n"), 0, "listing of more than 5000000 lines", ClassProtocol, 0},
 		"capabilities without end":   {"CAPA", pop3test.Endless("X-YES\r\n"), 0, "endless list of capabilities", ClassProtocol, 0},
 		"message without end":        {"RETR", pop3test.Endless(strings.Repeat("x", 1022) + "\r\n"), 0, "no end is in sight", ClassProtocol, 0},
 		"message of one line":        {"RETR", pop3test.Endless(strings.Repeat("x", 1024)), 0, "no end is in sight", ClassProtocol, 0},
@@ -177,6 +178,9 @@ func TestHostileServers(t *testing.T) {
 		"another protocol":           {pop3test.OnGreeting, pop3test.Instead("\x00\x01 hello"), 0, "neither +OK nor -ERR", ClassProtocol, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() && name == "listing without end" {
+				t.Skip("four times five million lines")
+			}
 			synctest.Test(t, func(t *testing.T) {
 				p := newPair(t, pop3test.Config{Without: []string{"PIPELINING"}}, largeMail(5)...)
 				if test.do == nil {
@@ -210,4 +214,32 @@ func largeMail(n int) []pop3test.Message {
 		messages[i].Content = append(messages[i].Content, strings.Repeat("and so on\r\n", 1000)...)
 	}
 	return messages
+}
+
+// TestWrongEncryption: TLS that is expected on one side only. The reason says
+// what the port looks like and the hint what to do.
+func TestWrongEncryption(t *testing.T) {
+	for name, test := range map[string]struct {
+		mode   TLSMode
+		config pop3test.Config
+		says   string
+	}{
+		"clear text on the TLS port": {TLSImplicit, pop3test.Config{}, "does not speak TLS from the first octet"},
+		"TLS on the clear text port": {TLSNone, pop3test.Config{ImplicitTLS: true}, "expects TLS from the first octet"},
+		"no STLS":                    {TLSStart, pop3test.Config{Without: []string{"STLS"}}, `use tls = "implicit"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPair(t, test.config, mail(5)...)
+				p.bad.TLS = test.mode
+				r := p.hold()
+				if said := r.Reason + r.Hint; r.Complete || !strings.Contains(said, test.says) {
+					t.Errorf("complete %v: %s", r.Complete, said)
+				}
+				if logins := p.mail.Stats().Logins; logins != 0 || len(p.caught.contents()) != 0 {
+					t.Errorf("%d logins, %d messages", logins, len(p.caught.contents()))
+				}
+			})
+		})
+	}
 }
