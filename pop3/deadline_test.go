@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -243,7 +245,7 @@ func slowly(conn net.Conn, pause time.Duration) error {
 
 // serveLogin is a server up to the status line behind the login.
 func serveLogin(conn net.Conn) error {
-	buffer := make([]byte, 100)
+	buffer := make([]byte, 1000)
 	for range 3 {
 		if _, err := io.WriteString(conn, "+OK\r\n"); err != nil {
 			return err
@@ -254,6 +256,48 @@ func serveLogin(conn net.Conn) error {
 	}
 	_, err := io.WriteString(conn, "+OK\r\n")
 	return err
+}
+
+// Each reply has its own time: a server may take most of it for every DELE.
+func TestManySlowReplies(t *testing.T) {
+	for _, options := range []*pop3.Options{{Pipelining: pop3.PipelineOff, Timeouts: waits}, {Pipelining: pop3.PipelineOn, Timeouts: waits}} {
+		synctest.Test(t, func(t *testing.T) {
+			near, far := net.Pipe()
+			client := pop3.NewClient(near, options)
+			go func() {
+				defer far.Close()
+				if serveLogin(far) != nil { // which heard the first DELE and answered
+					return
+				}
+				go io.Copy(io.Discard, far)
+				for range 29 {
+					<-time.After(waits.Command - time.Second)
+					if _, err := io.WriteString(far, "+OK\r\n"); err != nil {
+						return
+					}
+				}
+			}()
+			client.Greeting(t.Context())
+			if err := client.Login(t.Context(), "alice", "sesame"); err != nil {
+				t.Fatal(err)
+			}
+			marked := 0
+			for _, err := range client.Dele(t.Context(), each(slices.Collect(numbersTo(30))...)) {
+				if err != nil {
+					t.Fatalf("after %d: %v", marked, err)
+				}
+				marked++
+			}
+			client.Close()
+		})
+	}
+}
+
+func numbersTo(most pop3.Number) iter.Seq[pop3.Number] {
+	return func(yield func(pop3.Number) bool) {
+		for n := pop3.Number(1); n <= most && yield(n); n++ {
+		}
+	}
 }
 
 // After the reply to QUIT the client waits five seconds for the end of the
