@@ -20,9 +20,10 @@ const (
 	groupLeast    = 256 << 10       // octets
 	groupMost     = 4 << 20         // octets
 	groupPatience = 2 * time.Second // an open group is settled after so long without mail
-	waitingMost   = 32 << 20        // octets that may wait for a settle before the transfer does
-	waitingItems  = 4096
-	waitingLeast  = waitingMost / waitingItems // what each message takes of that room
+	waitingMost   = 64 << 20        // octets that may wait for a settle; beyond half of it no more is asked for
+	waitingItems  = 8192
+	waitingLeast  = waitingMost / waitingItems   // what each message takes of that room
+	waitingLarge  = waitingMost/2 - waitingLeast // at the most: one large message is no reason not to ask for the next
 )
 
 // idleMost is how long a session is silent while it waits for its sinks. The
@@ -87,7 +88,7 @@ func startSettling(ctx context.Context, v *visit, cancel context.CancelCauseFunc
 // add queues a message; it waits while too much waits already.
 func (s *settler) add(ctx context.Context, it *item) error {
 	it.weight = min(max(it.entry.Octets(), 1), waitingMost)
-	it.room = max(it.weight, waitingLeast)
+	it.room = min(max(it.weight, waitingLeast), waitingLarge)
 	if err := s.room.Acquire(ctx, it.room); err != nil {
 		it.entry.Release()
 		return context.Cause(ctx)

@@ -110,7 +110,7 @@ func (t *tee) Write(p []byte) (int, error) {
 func (m *mover) transfer(ctx context.Context, entries []int) error {
 	for len(entries) > 0 && !m.stopping() {
 		done, err := m.fetch(ctx, entries)
-		if err != nil {
+		if err != nil || done == 0 {
 			return err
 		}
 		entries = entries[done:]
