@@ -4,11 +4,15 @@ import (
 	"encoding/csv"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"popmigrate/migrate"
 )
+
+// onlyValues fits templates of values and letters.
+var onlyValues = regexp.MustCompile(`^([a-z]*\$\{(account\.[a-z]+|row\["Note"\])\})*[a-z]*$`)
 
 // FuzzTemplate evaluates an arbitrary template for an account of an arbitrary
 // name: what stands in ${…} of a path is one element of it at the most, and no
@@ -51,7 +55,7 @@ func FuzzTemplate(f *testing.F) {
 				t.Errorf("%q is kept in %q", e.row.name, e.places[0])
 			}
 			// What the job file's author writes may climb; a value may not.
-			if !strings.ContainsAny(text, "/\\.") && filepath.Dir(e.places[0]) != "archive" {
+			if onlyValues.MatchString(text) && filepath.Dir(e.places[0]) != "archive" {
 				t.Errorf("%q is kept in %q", e.row.name, e.places[0])
 			}
 		}

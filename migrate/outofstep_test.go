@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"popmigrate/checkpoint"
 	"popmigrate/pop3"
 	"popmigrate/pop3/pop3test"
 	"popmigrate/sinks"
@@ -128,6 +129,9 @@ func TestTopThatBreaks(t *testing.T) {
 func TestSessionIsKeptAwake(t *testing.T) {
 	for name, messages := range map[string]int{"at the end": 5, "in the middle": waitingItems/2 + 500} {
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() && messages > 1000 {
+				t.Skip("thousands of messages")
+			}
 			synctest.Test(t, func(t *testing.T) {
 				p := newPair(t, pop3test.Config{}, mail(messages)...)
 				p.job.Limits.SliceTime = 24 * time.Hour
@@ -179,6 +183,20 @@ func TestSessionLostWhileSinksAreSlow(t *testing.T) {
 		p.whole(all)
 		if !r.Complete || r.Counts.Stored != 5 || r.Counts.Gone != 5 || p.deletions() != 5 {
 			t.Errorf("complete %v, %d DELE, %+v: %s", r.Complete, p.deletions(), r.Counts, r.Reason)
+		}
+		store, err := checkpoint.OpenReadOnly(t.Context(), p.dir+"/state")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		drop, err := store.Load(t.Context(), checkpoint.Key{Job: "test", Name: "mallory"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range drop.Messages {
+			if m.Mark.Tries != 1 { // the lost session did not even try
+				t.Errorf("message %d: %+v", m.Ordinal, m.Mark)
+			}
 		}
 	})
 }

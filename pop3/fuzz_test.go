@@ -47,6 +47,9 @@ func FuzzConversation(f *testing.F) {
 				t.Errorf("message %d is %q, in the stream it is %q, whole %v", number, body, want, whole)
 			}
 		}
+		if o.quit && len(o.messages) != len(due) {
+			t.Errorf("%d messages, %d in the stream", len(o.messages), len(due))
+		}
 		if client.Broken() != nil {
 			silent(t, client, server)
 		}

@@ -174,8 +174,8 @@ func TestLargestMaildrops(t *testing.T) {
 		{"123456", 1_000_000, func(c *pop3.Client) (int, error) { rows, err := c.List(t.Context()); return len(rows), err }},
 		{"123456", 5_000_000, func(c *pop3.Client) (int, error) { rows, err := c.List(t.Context()); return len(rows), err }},
 	} {
-		if testing.Short() && test.rows > 1_000_000 {
-			continue
+		if testing.Short() {
+			test.rows /= 100
 		}
 		client := facing(t, "transaction", &numbered{first: "+OK\r\n", row: test.row, rows: test.rows})
 		var n int
