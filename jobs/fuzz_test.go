@@ -11,8 +11,9 @@ import (
 	"popmigrate/migrate"
 )
 
-// onlyValues fits templates of values and letters.
-var onlyValues = regexp.MustCompile(`^([a-z]*\$\{(account\.[a-z]+|row\["Note"\])\})*[a-z]*$`)
+// onlyValues fits templates of values and letters; one without values gets the
+// account's name as a further element.
+var onlyValues = regexp.MustCompile(`^([a-z]*\$\{(account\.[a-z]+|row\["Note"\])\})+[a-z]*$`)
 
 // FuzzTemplate evaluates an arbitrary template for an account of an arbitrary
 // name: what stands in ${…} of a path is one element of it at the most, and no
@@ -34,8 +35,14 @@ func FuzzTemplate(f *testing.F) {
 			return nil, fs.ErrNotExist
 		}
 		env.Stat = func(path string) (fs.FileInfo, error) { return fileInfo{path, 0o600}, nil }
-		job := strings.Replace(listJob, `dir = "archive"`, "dir = \"archive/x"+text+"y\"", 1)
-		job = strings.Replace(job, `server = "pop.example.net"`, "server = \"pop.example.net\"\n    login = \"u"+text+"\"", 1)
+		job := `job "l" {
+  accounts { csv = "list.csv" }
+  source "pop3" {
+    server = "pop.example.net"
+    login  = "u` + text + `"
+  }
+  sink "mbox" "archive" { dir = "archive/x` + text + `y" }
+}`
 		file, err := load("test.hcl", []byte(job), env.withDefaults(), nil)
 		if err != nil {
 			checkProblems(t, err)
