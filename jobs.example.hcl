@@ -69,6 +69,7 @@ job "demo" {
 //       command  = "2m"                # a reply
 //       login    = "10m"               # the reply to a login or a listing
 //       data     = "5m"                # the next octets of a message
+//       top      = "1m"                # the same where only headers are asked for
 //       quit     = "10m"               # the server's deleting
 //     }
 //   }

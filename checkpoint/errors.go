@@ -30,6 +30,7 @@ const (
 	hintDamaged = "do not run again with it; keep the folder as it is, restore a copy, or rebuild it from the archives"
 	hintFull    = "make room and run again; nothing that was acknowledged is lost"
 	hintBusy    = "another program, perhaps a database tool, holds the ledger; end it and run again"
+	hintFixed   = "give this user the right to write the file; if that is not it, its header is damaged: restore a copy"
 	hintNone    = "nothing was recorded here yet: is this the job's state directory?"
 )
 
@@ -52,6 +53,7 @@ func newError(op, path string, err error) error {
 		{ErrDamaged, hintDamaged},
 		{ErrFull, hintFull},
 		{errBusy, hintBusy},
+		{errFixed, hintFixed},
 		{errNone, hintNone},
 	} {
 		if errors.Is(err, known.cause) {
@@ -64,6 +66,7 @@ func newError(op, path string, err error) error {
 
 var (
 	errBusy  = errors.New("held by another program")
+	errFixed = errors.New("the file cannot be written")
 	errOlder = errors.New("ledger was written by an older popmigrate")
 	errNone  = errors.New("there is no ledger")
 )
@@ -76,8 +79,11 @@ func classify(err error) error {
 	}
 	switch failure.Code() & 0xff {
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_FORMAT,
-		sqlite3.SQLITE_CONSTRAINT: // changes are checked before, so it is the ledger that contradicts itself
+		sqlite3.SQLITE_CONSTRAINT, // changes are checked before, so it is the ledger that contradicts itself
+		sqlite3.SQLITE_ERROR:      // statements are always the same, so it is the schema that they do not fit
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	case sqlite3.SQLITE_READONLY:
+		return fmt.Errorf("%w: %w", errFixed, err)
 	case sqlite3.SQLITE_FULL:
 		return fmt.Errorf("%w: %w", ErrFull, err)
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:

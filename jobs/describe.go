@@ -107,8 +107,8 @@ func (d *describer) source(src *source, j *Job) {
 	}
 	d.pair(2, "pipelining", wordFor(pipeliningWords, src.pipelining))
 	t := src.timeouts.WithDefaults()
-	d.pair(2, "timeouts", fmt.Sprintf("dial %s, tls %s, greeting %s, command %s, login %s, data %s, quit %s",
-		duration(t.Dial), duration(t.TLS), duration(t.Greeting), duration(t.Command), duration(t.Login), duration(t.Data), duration(t.Quit)))
+	d.pair(2, "timeouts", fmt.Sprintf("dial %s, tls %s, greeting %s, command %s, login %s, data %s, top %s, quit %s",
+		duration(t.Dial), duration(t.TLS), duration(t.Greeting), duration(t.Command), duration(t.Login), duration(t.Data), duration(t.Top), duration(t.Quit)))
 }
 
 func (d *describer) accounts(j *Job, most int) {

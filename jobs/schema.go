@@ -44,7 +44,7 @@ var (
 			"tls_min", "auth", "login", "password", "pipelining", "preset"),
 		Blocks: []hcl.BlockHeaderSchema{{Type: "timeouts"}, {Type: "oauth2"}, {Type: "kerberos"}},
 	}
-	timeoutsSchema = &hcl.BodySchema{Attributes: attributes("dial", "tls", "greeting", "command", "login", "data", "quit")}
+	timeoutsSchema = &hcl.BodySchema{Attributes: attributes("dial", "tls", "greeting", "command", "login", "data", "top", "quit")}
 )
 
 var (

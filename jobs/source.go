@@ -115,7 +115,7 @@ func (l *loader) pop3Source(src *source, s *section, list *list) {
 	if t := s.one("timeouts", timeoutsSchema); t != nil {
 		src.timeouts = pop3.Timeouts{
 			Dial: t.duration("dial", 0), TLS: t.duration("tls", 0), Greeting: t.duration("greeting", 0), Command: t.duration("command", 0),
-			Login: t.duration("login", 0), Data: t.duration("data", 0), Quit: t.duration("quit", 0),
+			Login: t.duration("login", 0), Data: t.duration("data", 0), Top: t.duration("top", 0), Quit: t.duration("quit", 0),
 		}
 	}
 }

@@ -51,6 +51,9 @@ func (m *mover) fill(ctx context.Context, records []int) error {
 		if err := m.settler.add(ctx, m.item(record, false, missing, &print, entry)); err != nil {
 			return err
 		}
+		if err := m.settler.calm(ctx, m.stayAwake); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -185,6 +185,7 @@ type print struct {
 	digest, stable, header digest.Digest
 	traits                 sinks.Traits
 	fields                 header.Fields
+	status                 statusLine
 }
 
 // finish ends the message. The fields are read only where wanted: they cost
@@ -194,6 +195,7 @@ func (f *fingerprint) finish(fields bool) print {
 		f.endHeader()
 	}
 	p := print{octets: f.octets, digest: sum(f.wire), header: f.headerSum, traits: f.traits}
+	p.status = readStatusLine(f.head)
 	p.stable = p.digest
 	if f.split {
 		p.stable = sum(f.stable)

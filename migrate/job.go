@@ -57,6 +57,7 @@ type Limits struct {
 	SliceMessages   int           // or after so many messages were settled; 0 means no such end
 	AuditPause      time.Duration // before a session that looks for what was deleted, ten times as long at each further one; 200 milliseconds
 	Memory          int64         // octets of messages held in memory by all sessions; 64 MiB
+	MessageOctets   int64         // a message may have so many, whatever was listed, or four times the listed ones; 1 GiB
 }
 
 // Account is one maildrop and where its mail goes.

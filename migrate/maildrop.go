@@ -78,6 +78,9 @@ func Maildrop(ctx context.Context, job *Job, acct *Account, env *Env, reck *Reck
 		return v.unconnected(ctx, err)
 	}
 	defer v.session.Close()
+	if session, ok := v.session.(Cautious); ok && reck.cautious {
+		session.Cautious()
+	}
 	err = v.visit(ctx)
 	outcome := v.outcome(err)
 	outcome.LoggedIn = true

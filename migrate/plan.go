@@ -2,7 +2,9 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"iter"
+	"os"
 	"slices"
 
 	"popmigrate/checkpoint"
@@ -164,7 +166,7 @@ func (v *visit) probe(ctx context.Context, p *plan) error {
 		return nil
 	}
 	reader, ok := v.session.(HeaderReader)
-	if !ok {
+	if !ok || v.reck.headless {
 		v.refetch(p, p.probe)
 		return nil
 	}
@@ -172,18 +174,18 @@ func (v *visit) probe(ctx context.Context, p *plan) error {
 	print := newFingerprint()
 	for m, err := range reader.Headers(ctx, v.numbers(p.probe)) {
 		if done == len(p.probe) {
-			break
+			return v.beheaded(err) // after the last message
 		}
 		entry := p.probe[done]
 		if err != nil && !refusedOne(err) {
-			return &sessionError{"read header sections", err}
+			return v.beheaded(err)
 		}
 		done++
 		record := int(v.record[entry])
 		if err == nil {
 			print.reset()
-			if err := copyOut(print, m.Body); err != nil {
-				return &sessionError{"read header sections", err}
+			if err := v.copyOut(print, entry, m.Body); err != nil {
+				return v.beheaded(err)
 			}
 			if print.finish(false).header == v.drop.Messages[record].Header {
 				v.proven[record] = true
@@ -194,6 +196,16 @@ func (v *visit) probe(ctx context.Context, p *plan) error {
 	}
 	v.unprobed = done < len(p.probe)
 	return nil
+}
+
+// beheaded notes that TOP broke the session. Where that was no accident of the
+// line, the sessions that follow do without it: some servers never end it.
+func (v *visit) beheaded(err error) error {
+	var protocol *pop3.ProtocolError
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &protocol) {
+		v.reck.headless = true
+	}
+	return &sessionError{"read header sections", err}
 }
 
 // refetch takes entries back from their records, to be fetched and compared.

@@ -11,6 +11,8 @@ import (
 var (
 	_ Session      = (*popSession)(nil)
 	_ HeaderReader = (*popSession)(nil)
+	_ Idler        = (*popSession)(nil)
+	_ Cautious     = (*popSession)(nil)
 	_ Connector    = (*POP3Source)(nil)
 )
 
@@ -106,5 +108,9 @@ func (p *popSession) Mark(ctx context.Context, numbers iter.Seq[pop3.Number]) it
 }
 
 func (p *popSession) Quit(ctx context.Context) (string, error) { return p.client.Quit(ctx) }
+
+func (p *popSession) Noop(ctx context.Context) error { return p.client.Noop(ctx) }
+
+func (p *popSession) Cautious() { p.client.Cautious() }
 
 func (p *popSession) Close() error { return p.client.Close() }

@@ -26,6 +26,8 @@ type Reckoning struct {
 	unaudited int64 // messages marked whose deletion no listing has settled yet
 	emptied   bool  // the last listing was suspiciously empty: one more must agree
 	again     bool  // one further session for the sake of short messages was asked for
+	cautious  bool  // a message began with a status line: replies may be out of step
+	headless  bool  // the server's TOP breaks sessions: messages are read whole instead
 	worked    bool  // every listed message was disposed of: further sessions only audit
 }
 

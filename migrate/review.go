@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 
 	"popmigrate/checkpoint"
@@ -109,10 +110,13 @@ func (v *visit) credible(ctx context.Context) (bool, error) {
 			return false, nil
 		}
 		print.reset()
-		if err := copyOut(print, message.Body); err != nil {
+		if err := v.copyOut(print, i, message.Body); err != nil {
 			return false, &sessionError{"retrieve", err}
 		}
 		p := print.finish(false)
+		if broken, altered := v.outOfStep(v.listing.Entries[i], &p); broken != nil || altered != nil {
+			return false, &sessionError{"retrieve", cmp.Or(broken, altered)}
+		}
 		if record, ok := v.ids.match(v.listing.Entries[i], &p); ok {
 			v.record[i] = int32(record)
 			v.proven[record] = true

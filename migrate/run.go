@@ -43,6 +43,9 @@ func (l Limits) WithDefaults() Limits {
 	if l.Memory <= 0 {
 		l.Memory = 64 << 20
 	}
+	if l.MessageOctets <= 0 {
+		l.MessageOctets = 1 << 30
+	}
 	return l
 }
 

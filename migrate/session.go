@@ -39,6 +39,20 @@ type HeaderReader interface {
 	Headers(ctx context.Context, numbers iter.Seq[pop3.Number]) iter.Seq2[*Retrieved, error]
 }
 
+// Idler is implemented by sessions that a server would end while nothing
+// passes on the line, unless it hears from them now and then. Noop is only
+// called while no reply is due.
+type Idler interface {
+	Noop(ctx context.Context) error
+}
+
+// Cautious is implemented by sessions that can make sure, at the cost of a
+// round trip for each message, that what arrives is the reply to the command
+// it is taken for. It is asked for before List.
+type Cautious interface {
+	Cautious()
+}
+
 // Retrieved is a message on the wire. Its octets are the wire form; EOF comes
 // only after the termination line.
 type Retrieved struct {

@@ -20,9 +20,15 @@ const (
 	groupLeast    = 256 << 10       // octets
 	groupMost     = 4 << 20         // octets
 	groupPatience = 2 * time.Second // an open group is settled after so long without mail
-	waitingMost   = 32 << 20        // octets that may wait for a settle before the transfer does
-	waitingItems  = 4096
+	waitingMost   = 64 << 20        // octets that may wait for a settle; beyond half of it no more is asked for
+	waitingItems  = 8192
+	waitingLeast  = waitingMost / waitingItems   // what each message takes of that room
+	waitingLarge  = waitingMost/2 - waitingLeast // at the most: one large message is no reason not to ask for the next
 )
+
+// idleMost is how long a session is silent while it waits for its sinks. The
+// least that servers were seen to allow is 60 seconds (nginx, Zimbra).
+const idleMost = 30 * time.Second
 
 // failedInARow messages that a delivering sink did not take end its use in
 // this session.
@@ -40,7 +46,8 @@ type item struct {
 	message sinks.Message
 	entry   *spool.Entry
 	hint    hint
-	weight  int64 // what it took of the room
+	weight  int64 // its octets, so far as they count
+	room    int64 // what it took of the room
 }
 
 // result is what a settle did for one message: its new copies.
@@ -81,7 +88,8 @@ func startSettling(ctx context.Context, v *visit, cancel context.CancelCauseFunc
 // add queues a message; it waits while too much waits already.
 func (s *settler) add(ctx context.Context, it *item) error {
 	it.weight = min(max(it.entry.Octets(), 1), waitingMost)
-	if err := s.room.Acquire(ctx, it.weight); err != nil {
+	it.room = min(max(it.weight, waitingLeast), waitingLarge)
+	if err := s.room.Acquire(ctx, it.room); err != nil {
 		it.entry.Release()
 		return context.Cause(ctx)
 	}
@@ -92,13 +100,6 @@ func (s *settler) add(ctx context.Context, it *item) error {
 		it.entry.Release()
 		return context.Cause(ctx)
 	}
-}
-
-// finish settles what waits and ends. No add may follow.
-func (s *settler) finish() error {
-	close(s.queue)
-	<-s.done
-	return s.err
 }
 
 // run gathers and settles groups until the queue is closed. After an error it
@@ -116,7 +117,7 @@ func (s *settler) run(ctx context.Context) {
 		}
 		for _, it := range group {
 			it.entry.Release()
-			s.room.Release(it.weight)
+			s.room.Release(it.room)
 		}
 		group, octets = group[:0], 0
 	}

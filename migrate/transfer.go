@@ -1,10 +1,12 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 
 	"popmigrate/checkpoint"
@@ -39,12 +41,25 @@ func (v *visit) move(ctx context.Context, p *plan) error {
 	if err == nil {
 		err = m.fill(transferring, fills)
 	}
-	settling := m.settler.finish()
-	v.apply(m.settler)
-	if settling != nil {
-		return settling
+	awake := m.stayAwake
+	if err != nil {
+		awake = nil // the line is dropped
 	}
-	return err
+	settling, idling := m.settler.finish(ctx, awake)
+	v.apply(m.settler)
+	return cmp.Or(settling, err, idling)
+}
+
+// stayAwake sends NOOP where the session needs it. Its refusal is a reply, too.
+func (v *visit) stayAwake(ctx context.Context) error {
+	session, ok := v.session.(Idler)
+	if !ok {
+		return nil
+	}
+	if err := session.Noop(ctx); err != nil && !refusedOne(err) {
+		return &sessionError{"wait for the sinks", err}
+	}
+	return nil
 }
 
 // apply takes over what the settler did.
@@ -91,41 +106,87 @@ func (t *tee) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// transfer sends RETR for the entries and hands on what arrives.
+// transfer sends RETR for the entries and hands on what arrives. While the
+// sinks are far behind it asks for no more, so that no reply waits on the line
+// for minutes and the line can be kept awake.
 func (m *mover) transfer(ctx context.Context, entries []int) error {
-	done := 0
-	for message, err := range m.session.Retrieve(ctx, m.numbers(entries)) {
-		if done == len(entries) {
-			break
+	for len(entries) > 0 && !m.stopping() {
+		done, err := m.fetch(ctx, entries)
+		if err != nil || done == 0 {
+			return err
 		}
-		i := entries[done]
-		if err != nil && !refusedOne(err) {
-			return m.blame(ctx, i, err)
-		}
-		done++
-		if err != nil {
-			m.refused(i, err)
-			continue
-		}
-		m.print.reset()
-		to := &tee{mover: m}
-		if err := copyOut(to, message.Body); err != nil {
-			if to.err != nil {
-				return to.err
-			}
-			return m.blame(ctx, i, err)
-		}
-		print := m.print.finish(true)
-		if err := m.arrived(ctx, i, &print, m.spool.Finish()); err != nil {
+		entries = entries[done:]
+		if err := m.settler.calm(ctx, m.stayAwake); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// copyOut reads a message to its end.
-func copyOut(to io.Writer, body io.Reader) error {
-	_, err := body.(io.WriterTo).WriteTo(to)
+// fetch is transfer until the settler is behind; it returns for how many
+// entries there was a reply.
+func (m *mover) fetch(ctx context.Context, entries []int) (done int, err error) {
+	for message, err := range m.session.Retrieve(ctx, m.whileCalm(entries)) {
+		if done == len(entries) {
+			return done, &sessionError{"retrieve", err} // after the last message: of none
+		}
+		i := entries[done]
+		if err != nil && !refusedOne(err) {
+			return done, m.blame(ctx, i, err)
+		}
+		done++
+		if err != nil {
+			m.refused(i, "refused by the server", err)
+			continue
+		}
+		m.print.reset()
+		to := &tee{mover: m}
+		if err := m.copyOut(to, i, message.Body); err != nil {
+			if to.err != nil {
+				return done, to.err
+			}
+			return done, m.blame(ctx, i, err)
+		}
+		if err := m.take(ctx, i); err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// take keeps the message that was read last, unless it is not what the server
+// holds.
+func (m *mover) take(ctx context.Context, i int) error {
+	print := m.print.finish(true)
+	broken, altered := m.outOfStep(m.listing.Entries[i], &print)
+	if broken != nil {
+		return m.blame(ctx, i, broken)
+	}
+	if altered != nil {
+		m.spool.Abandon()
+		m.refused(i, "altered by the server", altered)
+		return nil
+	}
+	return m.arrived(ctx, i, &print, m.spool.Finish())
+}
+
+// whileCalm yields the numbers of entries until the settler is behind. The
+// first is always given: transfer waited for it.
+func (m *mover) whileCalm(entries []int) iter.Seq[pop3.Number] {
+	return func(yield func(pop3.Number) bool) {
+		first := true
+		for number := range m.numbers(entries) {
+			if (!first && m.settler.behind()) || !yield(number) {
+				return
+			}
+			first = false
+		}
+	}
+}
+
+// copyOut reads the message of entry i to its end, unless none is in sight.
+func (v *visit) copyOut(to io.Writer, i int, body io.Reader) error {
+	_, err := body.(io.WriterTo).WriteTo(&bounded{to, v.octetsMost(v.listing.Entries[i])})
 	return err
 }
 
@@ -135,13 +196,13 @@ func refusedOne(err error) bool {
 	return errors.As(err, &refused)
 }
 
-// refused notes that the server would not give a message.
-func (m *mover) refused(i int, err error) {
+// refused notes that the server would not give a message, or not as it is.
+func (m *mover) refused(i int, reason string, err error) {
 	e := m.listing.Entries[i]
 	h := hint{e.UniqueID, e.Octets}
 	m.reck.try(h)
 	m.pending = append(m.pending, m.attempts.fail(h, string(ClassServer), err.Error()))
-	m.giveUp(i, failure{"refused by the server", err.Error()})
+	m.giveUp(i, failure{reason, err.Error()})
 }
 
 // blame notes at which message the session broke. If it was the settler that

@@ -37,7 +37,7 @@ func (c *Client) Authenticate(ctx context.Context, mechanism sasl.Client) error 
 		}
 	}
 	c.out = append(append(c.out, command...), '\r', '\n')
-	for {
+	for rounds := 0; ; rounds++ {
 		if err := c.flush("AUTH " + name); err != nil {
 			return err
 		}
@@ -49,7 +49,9 @@ func (c *Client) Authenticate(ctx context.Context, mechanism sasl.Client) error 
 			return err
 		}
 		response := initial
-		if initial == nil {
+		if rounds >= maxChallenges {
+			err = errEndlessChallenges
+		} else if initial == nil {
 			response, err = answer(mechanism, challenge)
 		}
 		initial, answered = nil, true
@@ -78,7 +80,10 @@ func encodeInitial(response []byte) string {
 	return base64.StdEncoding.EncodeToString(response)
 }
 
-var errNotBase64 = errors.New("server's challenge is not base64")
+var (
+	errNotBase64         = errors.New("server's challenge is not base64")
+	errEndlessChallenges = errors.New("server goes on asking")
+)
 
 func answer(mechanism sasl.Client, challenge []byte) ([]byte, error) {
 	decoded, err := base64.StdEncoding.DecodeString(string(challenge))
@@ -92,6 +97,7 @@ func answer(mechanism sasl.Client, challenge []byte) ([]byte, error) {
 // behind "+ ", or the reply that ends it. A +OK before the server was answered
 // is an empty challenge (Exchange says that), never a success.
 func (c *Client) challenge(name string, answered bool) (challenge []byte, done bool, err error) {
+	c.renew()
 	for c.r.buffered() == 0 || (c.r.buffered() == 1 && c.r.unread()[0] == '+') {
 		if err := c.r.more(); err != nil {
 			if err == io.EOF {

@@ -23,12 +23,27 @@ func (c *Client) Capabilities(ctx context.Context) (*Capabilities, error) {
 		return nil, err
 	}
 	defer c.begin(ctx, c.timeouts.Command)()
-	if _, err := c.exchange("CAPA"); err != nil {
+	c.queue("CAPA", 0)
+	if err := c.flush("CAPA"); err != nil {
 		return nil, err
 	}
-	caps := &Capabilities{tags: map[string][]string{}}
+	caps, err := c.readCapabilities()
+	if err != nil {
+		return nil, err
+	}
+	if c.opts.Pipelining == PipelineAuto && c.state == stateTransaction {
+		c.pipeline = caps.Has("PIPELINING") && !c.cautious
+	}
+	return caps, nil
+}
+
+func (c *Client) readCapabilities() (*Capabilities, error) {
+	if _, err := c.reply("CAPA"); err != nil {
+		return nil, err
+	}
+	caps, octets := &Capabilities{tags: map[string][]string{}}, 0
 	err := c.listing("CAPA", func(line []byte) error {
-		if len(caps.Lines) >= maxCapabilities {
+		if octets += len(line) + 2; octets > maxCapa || len(caps.Lines) >= maxCapaLines {
 			return errors.New("endless list of capabilities")
 		}
 		caps.add(display(line))
@@ -37,13 +52,8 @@ func (c *Client) Capabilities(ctx context.Context) (*Capabilities, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.opts.Pipelining == PipelineAuto && c.state == stateTransaction {
-		c.pipeline = caps.Has("PIPELINING")
-	}
 	return caps, nil
 }
-
-const maxCapabilities = 1000
 
 func (k *Capabilities) add(line string) {
 	k.Lines = append(k.Lines, line)

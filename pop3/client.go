@@ -43,7 +43,9 @@ type Client struct {
 	state    state
 	apop     string // the greeting's timestamp
 	pipeline bool
-	flying   bool // a sequence of commands runs: no other may come between
+	cautious bool         // each RETR and TOP is preceded by STAT
+	drop     *DropListing // the reply to STAT that another must repeat
+	flying   bool         // a sequence of commands runs: no other may come between
 	broken   error
 	secrets  []string // never to be shown, should the server echo them
 	ack      quickAck
@@ -56,6 +58,8 @@ type Client struct {
 		ctx     context.Context
 		turn    int // counts operations: a context may serve many
 		timeout time.Duration
+		credit  time.Duration // what is left of timeout: waiting spends it, octets earn it back
+		granted time.Duration // to the read or write under way
 	}
 }
 
@@ -119,7 +123,7 @@ func (c *Client) Broken() error { return c.broken }
 // fail once ctx is done. The function it returns ends that.
 func (c *Client) begin(ctx context.Context, timeout time.Duration) (end func()) {
 	c.wait.Lock()
-	c.wait.ctx, c.wait.timeout = ctx, timeout
+	c.wait.ctx, c.wait.timeout, c.wait.credit = ctx, timeout, timeout
 	c.wait.turn++
 	turn := c.wait.turn
 	c.wait.Unlock()
@@ -138,29 +142,49 @@ func (c *Client) begin(ctx context.Context, timeout time.Duration) (end func()) 
 	}
 }
 
-// patience changes how long the running operation waits for each arrival.
+// patience begins a phase of the running operation that may take so long.
 func (c *Client) patience(timeout time.Duration) {
 	c.wait.Lock()
-	c.wait.timeout = timeout
+	c.wait.timeout, c.wait.credit = timeout, timeout
 	c.wait.Unlock()
 }
 
-// armDeadline gives the next read or write its time, unless ctx is done.
-func (c *Client) armDeadline() error {
+// renew begins another phase of the same patience: the next reply.
+func (c *Client) renew() {
+	c.wait.Lock()
+	c.wait.credit = c.wait.timeout
+	c.wait.Unlock()
+}
+
+// armDeadline gives the next read or write its time, unless ctx is done, and
+// returns when it began.
+func (c *Client) armDeadline() (began time.Time, err error) {
 	c.wait.Lock()
 	defer c.wait.Unlock()
+	began = time.Now()
 	if c.wait.ctx == nil {
-		return nil
+		return began, nil
 	}
 	if err := c.wait.ctx.Err(); err != nil {
-		return context.Cause(c.wait.ctx)
+		return began, context.Cause(c.wait.ctx)
 	}
-	return c.conn.SetDeadline(time.Now().Add(c.wait.timeout))
+	c.wait.granted = c.wait.credit
+	return began, c.conn.SetDeadline(began.Add(c.wait.credit))
+}
+
+// spend takes the time since began off the credit and adds what the octets
+// earned: a server may pause, but not for ever send next to nothing.
+func (c *Client) spend(began time.Time, octets int) {
+	c.wait.Lock()
+	earned := time.Duration(octets) * (time.Second / minOctetRate)
+	c.wait.credit = min(c.wait.timeout, c.wait.credit-time.Since(began)+earned)
+	c.wait.Unlock()
 }
 
 // fill reads once from the connection.
 func (c *Client) fill(p []byte) (int, error) {
-	if err := c.armDeadline(); err != nil {
+	began, err := c.armDeadline()
+	if err != nil {
 		return 0, err
 	}
 	if !c.pipeline {
@@ -169,6 +193,7 @@ func (c *Client) fill(p []byte) (int, error) {
 		c.ack.now()
 	}
 	n, err := c.conn.Read(p)
+	c.spend(began, n)
 	return n, c.ioError(err)
 }
 
@@ -181,6 +206,9 @@ func (c *Client) ioError(err error) error {
 	defer c.wait.Unlock()
 	if c.wait.ctx != nil && c.wait.ctx.Err() != nil {
 		return context.Cause(c.wait.ctx)
+	}
+	if c.wait.granted < c.wait.timeout {
+		return fmt.Errorf("server sent less than %d octets a second for too long: %w", minOctetRate, os.ErrDeadlineExceeded)
 	}
 	return fmt.Errorf("nothing from the server for %v: %w", c.wait.timeout, os.ErrDeadlineExceeded)
 }
@@ -249,7 +277,8 @@ func (c *Client) flush(command string) error {
 	if len(c.out) == 0 {
 		return nil
 	}
-	err := c.armDeadline()
+	c.renew()
+	_, err := c.armDeadline()
 	if err == nil {
 		_, err = c.conn.Write(c.out)
 	}

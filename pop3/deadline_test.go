@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"net"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -18,7 +21,7 @@ import (
 // waits differ, so that it shows which of them ended a call.
 var waits = pop3.Timeouts{
 	TLS: 16 * time.Second, Greeting: 11 * time.Second, Command: 12 * time.Second,
-	Login: 13 * time.Second, Data: 14 * time.Second, Quit: 15 * time.Second,
+	Login: 13 * time.Second, Data: 14 * time.Second, Top: 10 * time.Second, Quit: 15 * time.Second,
 }
 
 // phases are the places at which a server can fall silent: the script leads
@@ -45,7 +48,7 @@ var phases = []struct {
 	{"RETR data", "transaction", "C: RETR 1\nS: +OK\nS: half\nstall", "retr 1", waits.Data},
 	{"RETR without its end", "transaction", "C: RETR 1\nS: +OK\nS~ \"abc.\\r\\n\"\nstall", "retr 1", waits.Data},
 	{"RETR behind a message", "transaction", "C: RETR 1\nS: +OK\nS: .\nC: RETR 2\nstall", "retr 1 2", waits.Command},
-	{"TOP", "transaction", "C: TOP 1 0\nS: +OK\nS~ \"\\n.\\r\\n\"\nstall", "top 0 1", waits.Data},
+	{"TOP", "transaction", "C: TOP 1 0\nS: +OK\nS~ \"\\n.\\r\\n\"\nstall", "top 0 1", waits.Top},
 	{"DELE", "transaction", "C: DELE 1\nstall", "dele 1", waits.Command},
 	{"NOOP", "transaction", "C: NOOP\nstall", "noop", waits.Command},
 	{"RSET", "transaction", "C: RSET\nS~ \"+OK\"\nstall", "rset", waits.Command},
@@ -199,7 +202,8 @@ func TestCloseEndsACall(t *testing.T) {
 	})
 }
 
-// Data counts between two arrivals, not for the whole message.
+// Data counts between two arrivals, not for the whole message, of which
+// enough arrives.
 func TestSlowMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
@@ -207,14 +211,15 @@ func TestSlowMessage(t *testing.T) {
 		server := make(chan error, 1)
 		go func() {
 			defer far.Close()
-			server <- drip(far, waits.Data-time.Second)
+			server <- slowly(far, waits.Data-time.Second)
 		}()
 		client.Greeting(t.Context())
 		if err := client.Login(t.Context(), "alice", "sesame"); err != nil {
 			t.Fatal(err)
 		}
-		if said := say(t, client, "retr 1"); said != `1 announced -1: "slow\r\n"` {
-			t.Error(said)
+		want := strconv.Quote(strings.Repeat(strings.Repeat("x", 2046)+"\r\n", 20))
+		if said := say(t, client, "retr 1"); said != "1 announced -1: "+want {
+			t.Errorf("%.100s", said)
 		}
 		client.Close()
 		if err := <-server; err != nil {
@@ -223,9 +228,24 @@ func TestSlowMessage(t *testing.T) {
 	})
 }
 
-// drip serves a login and then a message octet by octet.
-func drip(conn net.Conn, pause time.Duration) error {
-	buffer := make([]byte, 100)
+// slowly serves a login and then a message in pieces of 2 KiB.
+func slowly(conn net.Conn, pause time.Duration) error {
+	if err := serveLogin(conn); err != nil {
+		return err
+	}
+	for range 20 {
+		<-time.After(pause)
+		if _, err := io.WriteString(conn, strings.Repeat("x", 2046)+"\r\n"); err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(conn, ".\r\n")
+	return err
+}
+
+// serveLogin is a server up to the status line behind the login.
+func serveLogin(conn net.Conn) error {
+	buffer := make([]byte, 1000)
 	for range 3 {
 		if _, err := io.WriteString(conn, "+OK\r\n"); err != nil {
 			return err
@@ -234,16 +254,50 @@ func drip(conn net.Conn, pause time.Duration) error {
 			return err
 		}
 	}
-	if _, err := io.WriteString(conn, "+OK\r\n"); err != nil {
-		return err
+	_, err := io.WriteString(conn, "+OK\r\n")
+	return err
+}
+
+// Each reply has its own time: a server may take most of it for every DELE.
+func TestManySlowReplies(t *testing.T) {
+	for _, options := range []*pop3.Options{{Pipelining: pop3.PipelineOff, Timeouts: waits}, {Pipelining: pop3.PipelineOn, Timeouts: waits}} {
+		synctest.Test(t, func(t *testing.T) {
+			near, far := net.Pipe()
+			client := pop3.NewClient(near, options)
+			go func() {
+				defer far.Close()
+				if serveLogin(far) != nil { // which heard the first DELE and answered
+					return
+				}
+				go io.Copy(io.Discard, far)
+				for range 29 {
+					<-time.After(waits.Command - time.Second)
+					if _, err := io.WriteString(far, "+OK\r\n"); err != nil {
+						return
+					}
+				}
+			}()
+			client.Greeting(t.Context())
+			if err := client.Login(t.Context(), "alice", "sesame"); err != nil {
+				t.Fatal(err)
+			}
+			marked := 0
+			for _, err := range client.Dele(t.Context(), each(slices.Collect(numbersTo(30))...)) {
+				if err != nil {
+					t.Fatalf("after %d: %v", marked, err)
+				}
+				marked++
+			}
+			client.Close()
+		})
 	}
-	for _, octet := range []byte("slow\r\n.\r\n") {
-		<-time.After(pause)
-		if _, err := conn.Write([]byte{octet}); err != nil {
-			return err
+}
+
+func numbersTo(most pop3.Number) iter.Seq[pop3.Number] {
+	return func(yield func(pop3.Number) bool) {
+		for n := pop3.Number(1); n <= most && yield(n); n++ {
 		}
 	}
-	return nil
 }
 
 // After the reply to QUIT the client waits five seconds for the end of the
@@ -282,12 +336,12 @@ func TestQuitWaitsForTheEnd(t *testing.T) {
 func TestDefaultTimeouts(t *testing.T) {
 	want := pop3.Timeouts{
 		Dial: 30 * time.Second, TLS: 30 * time.Second, Greeting: 2 * time.Minute, Command: 2 * time.Minute,
-		Login: 10 * time.Minute, Data: 5 * time.Minute, Quit: 10 * time.Minute,
+		Login: 10 * time.Minute, Data: 5 * time.Minute, Top: time.Minute, Quit: 10 * time.Minute,
 	}
 	if got := (pop3.Timeouts{}).WithDefaults(); got != want {
 		t.Errorf("%+v", got)
 	}
-	own := pop3.Timeouts{1, 2, 3, 4, 5, 6, 7}
+	own := pop3.Timeouts{1, 2, 3, 4, 5, 6, 7, 8}
 	if got := own.WithDefaults(); got != own {
 		t.Errorf("%+v", got)
 	}

@@ -16,6 +16,7 @@ type Marked struct {
 // remove marked messages at QUIT, and some when the line drops: a DELE that
 // was sent is final.
 func (c *Client) Dele(ctx context.Context, numbers iter.Seq[Number]) iter.Seq2[Marked, error] {
+	c.drop = nil // STAT need not say the same from now on
 	return fly(ctx, c, "DELE", "", numbers, func(number Number, text []byte, err error) (Marked, error) {
 		return Marked{number, c.show(text)}, err
 	}, nil)

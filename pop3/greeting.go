@@ -31,10 +31,12 @@ func (c *Client) Greeting(ctx context.Context) (string, error) {
 		}
 	}
 	if problem := foreignGreeting(c.r.unread()); problem != "" {
-		return "", c.breakWith("greeting", &ProtocolError{Command: "greeting", Problem: problem,
-			Hint: "check the port: POP3 with TLS from the first octet is usually 995, clear text and STLS 110"})
+		return "", c.breakWith("greeting", &ProtocolError{Command: "greeting", Problem: problem, Hint: checkPort})
 	}
 	text, err := c.status("greeting")
+	if protocol := (*ProtocolError)(nil); errors.As(err, &protocol) {
+		protocol.Hint = checkPort
+	}
 	if err != nil {
 		return "", err
 	}
@@ -42,6 +44,8 @@ func (c *Client) Greeting(ctx context.Context) (string, error) {
 	c.state = stateAuthorization
 	return c.show(text), nil
 }
+
+const checkPort = "check the port: POP3 with TLS from the first octet is usually 995, clear text and STLS 110"
 
 func greetingError(err error) error {
 	var operation *net.OpError

@@ -63,6 +63,7 @@ type listingLimit struct{ rows, octets int }
 // undoes dot-stuffing. Any error breaks the connection.
 func (c *Client) listing(command string, row func(line []byte) error) error {
 	octets := 0
+	c.renew()
 	for n := 0; ; n++ {
 		line, err := c.r.line()
 		if err != nil {

@@ -42,6 +42,7 @@ func (c *Client) Listings(ctx context.Context) (*Listings, error) {
 				return nil, err
 			}
 		}
+		c.renew()
 		var err error
 		switch command {
 		case "UIDL":

@@ -27,7 +27,9 @@ const (
 )
 
 // Timeouts are the longest waits of a session's phases. A zero field means
-// the default that its comment names.
+// the default that its comment names. Each is the longest silence, and also
+// the most that a server can fall behind minOctetRate: one that sends an octet
+// now and then is given up as a silent one is, if later.
 type Timeouts struct {
 	Dial     time.Duration // TCP connection: 30 seconds
 	TLS      time.Duration // handshake: 30 seconds
@@ -35,6 +37,7 @@ type Timeouts struct {
 	Command  time.Duration // an ordinary reply: 2 minutes
 	Login    time.Duration // the reply to the last step of a login, to STAT, LIST and UIDL: 10 minutes, since large maildrops are scanned then
 	Data     time.Duration // between two arrivals inside a message: 5 minutes
+	Top      time.Duration // the same in a reply to TOP: 1 minute, since one server never ends it properly (Citadel)
 	Quit     time.Duration // the reply to QUIT: 10 minutes, since that is when a server deletes
 }
 
@@ -47,6 +50,7 @@ func (t Timeouts) WithDefaults() Timeouts {
 		Command:  cmp.Or(t.Command, 2*time.Minute),
 		Login:    cmp.Or(t.Login, 10*time.Minute),
 		Data:     cmp.Or(t.Data, 5*time.Minute),
+		Top:      cmp.Or(t.Top, time.Minute),
 		Quit:     cmp.Or(t.Quit, 10*time.Minute),
 	}
 }
@@ -54,10 +58,15 @@ func (t Timeouts) WithDefaults() Timeouts {
 // Limits of what is taken from a server. RFC 1939 section 3 allows 512 octets
 // for a reply; servers exceed it.
 const (
-	maxReplyLine   = 16 << 10 // octets of a status or listing line
-	maxListing     = 20 << 20 // rows of a listing
-	maxListed      = 1 << 30  // octets of a listing
+	maxReplyLine   = 16 << 10  // octets of a status or listing line
+	maxListing     = 5_000_000 // rows of a listing
+	maxListed      = 256 << 20 // octets of a listing: that is three million rows with the longest unique-ids
+	maxCapa        = 64 << 10  // octets of a CAPA reply
+	maxSkipped     = 1 << 20   // octets of a message read for a consumer who leaves
+	maxCapaLines   = 1000
+	maxChallenges  = 20       // of a SASL exchange
 	maxCommandLine = 255      // octets with CRLF, RFC 2449 section 4
+	minOctetRate   = 128      // octets a second, far below any link that mail is moved over
 	maxShownText   = 400      // octets of server text in an error
 	receiveBuffer  = 32 << 10 // octets
 	afterQuitWait  = 5 * time.Second

@@ -54,6 +54,11 @@ func (f *flight) topUp() error {
 		if number < 1 {
 			return f.c.breakWith(f.keyword, fmt.Errorf("%d is not a message-number", number))
 		}
+		if f.c.cautious && f.keyword != "DELE" {
+			if err := f.c.prove(f.keyword); err != nil {
+				return err
+			}
+		}
 		f.c.queue(f.keyword, number)
 		if f.suffix != "" {
 			f.c.out = append(append(f.c.out[:len(f.c.out)-2], f.suffix...), '\r', '\n')
@@ -74,6 +79,7 @@ func (f *flight) reply() (number Number, text []byte, err error, ok bool) {
 	}
 	number = f.sent[0]
 	f.sent = slices.Delete(f.sent, 0, 1)
+	f.c.renew()
 	text, err = f.c.status(f.keyword)
 	if refused := asRefusal(err); refused != nil {
 		refused.Command = numbered(f.keyword, number)
@@ -93,7 +99,7 @@ func (f *flight) land() {
 // fly runs a flight as a sequence. item turns one status line into a value;
 // where it is refused the value is item's too, with the *ReplyError.
 func fly[T any](ctx context.Context, c *Client, keyword, suffix string, numbers iter.Seq[Number],
-	item func(Number, []byte, error) (T, error), after func(T) error) iter.Seq2[T, error] {
+	item func(Number, []byte, error) (T, error), after func(item T, leaving bool) error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		if err := c.ready(keyword, stateTransaction); err != nil {
@@ -117,7 +123,7 @@ func fly[T any](ctx context.Context, c *Client, keyword, suffix string, numbers 
 				return
 			}
 			if after != nil {
-				if err := after(value); err != nil {
+				if err := after(value, !more); err != nil {
 					if more {
 						yield(zero, err)
 					}

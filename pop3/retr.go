@@ -2,6 +2,7 @@ package pop3
 
 import (
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"strconv"
@@ -24,7 +25,8 @@ type Message struct {
 // may be, and yields the messages in that order. Of the yielded errors a
 // *ReplyError (-ERR) concerns one message, whose Number is set, and the
 // sequence goes on; any other error ends it and the connection is broken.
-// Leaving the loop early with commands outstanding breaks the connection, too.
+// Leaving the loop early breaks the connection, too, with commands outstanding
+// or much of a message unread.
 func (c *Client) Retrieve(ctx context.Context, numbers iter.Seq[Number]) iter.Seq2[*Message, error] {
 	return fly(ctx, c, "RETR", "", numbers, c.receive("RETR"), (*Message).skip)
 }
@@ -38,7 +40,11 @@ func (c *Client) receive(keyword string) func(Number, []byte, error) (*Message, 
 			return m, err
 		}
 		c.r.beginData()
-		c.patience(c.timeouts.Data)
+		if keyword == "TOP" {
+			c.patience(c.timeouts.Top)
+		} else {
+			c.patience(c.timeouts.Data)
+		}
 		return m, nil
 	}
 }
@@ -107,10 +113,21 @@ func (m *Message) WriteTo(w io.Writer) (int64, error) {
 	}
 }
 
-// skip reads what is left.
-func (m *Message) skip() error {
-	_, err := m.WriteTo(io.Discard)
-	return err
+// skip reads what is left. For a consumer who leaves it reads no more than
+// maxSkipped octets: the message may be what he cannot take, or have no end.
+func (m *Message) skip(leaving bool) error {
+	for left := maxSkipped; ; {
+		chunk, err := m.chunk()
+		if err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if left -= len(chunk); leaving && left < 0 {
+			m.err = m.c.breakWith(numbered(m.keyword, m.Number), errors.New("left in the middle of the message"))
+			return m.err
+		}
+	}
 }
 
 func numbered(keyword string, number Number) string {

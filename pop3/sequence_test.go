@@ -1,6 +1,7 @@
 package pop3_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -128,6 +129,22 @@ func TestUnreadRestIsRead(t *testing.T) {
 		if err := errors.Join(client.Noop(t.Context()), peer.Err()); err != nil {
 			t.Errorf("leave %v: %v", leave, err)
 		}
+	}
+}
+
+// Of a message that does not end, or is too large, no more than a mebibyte is
+// read for a consumer who leaves.
+func TestLeavingALargeMessage(t *testing.T) {
+	server := &firehose{first: []byte("+OK\r\n"), pattern: bytes.Repeat([]byte{'x'}, 1000)}
+	client := facing(t, "transaction", server)
+	for _, err := range client.Retrieve(t.Context(), each(1)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		break
+	}
+	if client.Broken() == nil || server.read > 2<<20 {
+		t.Errorf("read %d octets, broken %v", server.read, client.Broken())
 	}
 }
 

@@ -3,6 +3,7 @@ package pop3
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strconv"
 )
 
@@ -45,5 +46,32 @@ func (c *Client) readStat() (DropListing, error) {
 			drop.Octets = octets
 		}
 	}
+	if c.drop == nil {
+		c.drop = &drop
+	}
 	return drop, nil
+}
+
+// Cautious makes the client prove anew, before each RETR and TOP, that the
+// next status line is the reply to it: STAT goes first, and its reply, which
+// no other could be mistaken for, must be what the first one was. It costs a
+// round trip for each message, and there is no pipelining from now on. It is
+// for a server that was seen to send more status lines than it has commands.
+func (c *Client) Cautious() { c.cautious, c.pipeline = true, false }
+
+// prove is what Cautious promises.
+func (c *Client) prove(keyword string) error {
+	before := c.drop
+	c.queue("STAT", 0)
+	if err := c.flush("STAT"); err != nil {
+		return err
+	}
+	drop, err := c.readStat()
+	if refused := asRefusal(err); refused != nil {
+		return c.breakWith(keyword, fmt.Errorf("cannot tell whose reply comes next: %s", refused)) // the message is not refused
+	}
+	if err == nil && before != nil && drop != *before {
+		err = c.breakWith(keyword, &ProtocolError{Command: "STAT", Problem: "reply is not what it was: replies are out of step"})
+	}
+	return err
 }

@@ -29,7 +29,7 @@ func (c *Client) StartTLS(ctx context.Context, config *tls.Config) error {
 	}
 	encrypted := tls.Client(c.conn, config)
 	c.patience(c.timeouts.TLS)
-	if err := c.armDeadline(); err != nil {
+	if _, err := c.armDeadline(); err != nil {
 		return c.breakWith("STLS", err)
 	}
 	if err := encrypted.HandshakeContext(ctx); err != nil {

@@ -274,8 +274,9 @@ var verbs = map[string]verb{
 		}
 		return strings.Join(said, "\n"), nil
 	},
-	"noop": func(c *pop3.Client, ctx context.Context, _ []string) (string, error) { return "", c.Noop(ctx) },
-	"rset": func(c *pop3.Client, ctx context.Context, _ []string) (string, error) { return "", c.Reset(ctx) },
+	"cautious": func(c *pop3.Client, _ context.Context, _ []string) (string, error) { c.Cautious(); return "", nil },
+	"noop":     func(c *pop3.Client, ctx context.Context, _ []string) (string, error) { return "", c.Noop(ctx) },
+	"rset":     func(c *pop3.Client, ctx context.Context, _ []string) (string, error) { return "", c.Reset(ctx) },
 	"quit": func(c *pop3.Client, ctx context.Context, _ []string) (string, error) {
 		said, err := c.Quit(ctx)
 		return strconv.Quote(said), err

@@ -3,6 +3,7 @@ package pop3
 import (
 	"bytes"
 	"context"
+	"strings"
 )
 
 // UniqueIDListing is one line of a UIDL reply (RFC 1939 section 7). The
@@ -33,16 +34,16 @@ func (c *Client) readUIDL() ([]UniqueIDListing, error) {
 	}
 	var rows []UniqueIDListing
 	var ends []int // where each unique-id ends in text
-	var text []byte
+	var text strings.Builder
 	var seen numberSet
 	err := c.listing("UIDL", func(line []byte) error {
 		number, rest, err := seen.row(line)
 		if err != nil {
 			return err
 		}
-		text = append(text, bytes.TrimRight(rest, " \t")...)
+		text.Write(bytes.TrimRight(rest, " \t"))
 		rows = append(rows, UniqueIDListing{Number: number})
-		ends = append(ends, len(text))
+		ends = append(ends, text.Len())
 		return nil
 	})
 	if err == nil {
@@ -52,7 +53,7 @@ func (c *Client) readUIDL() ([]UniqueIDListing, error) {
 		return nil, err
 	}
 	// All unique-ids share one string: a million of them is one allocation.
-	all, begin := UniqueID(text), 0
+	all, begin := UniqueID(text.String()), 0
 	for i, end := range ends {
 		rows[i].UniqueID = all[begin:end]
 		begin = end
