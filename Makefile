@@ -27,6 +27,10 @@ torture: ## crash everything everywhere, whole: about an hour on two processors;
 	go test ./internal/torture -count=1 -timeout 2h -run '^TestMutants$$' -torture.mutants
 	FUZZ_SECONDS=600 .ci/fuzz
 
+.PHONY: fuzz
+fuzz: ## fuzz every target for FUZZ_SECONDS (60)
+	.ci/fuzz
+
 .PHONY: bench
 bench: ## benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem ./...

@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"internal/sqlitevfs":           {"internal/durable"}, // stands in no list: only tests may import it
 	"internal/realservers":         {},
 	"internal/layout":              {},
+	"internal/torture":             {},
 	"internal/endtoend":            {},
 }
 
