@@ -27,6 +27,7 @@ func (l *loader) mboxSink(sk *sink, s *section, list *list) {
 		return migrate.SinkSpec{
 			Open:     func(ctx context.Context, o sinks.Opening) (sinks.Sink, error) { return sinks.OpenMbox(ctx, config, o) },
 			OpenRead: func(context.Context) (sinks.Reader, error) { return sinks.OpenMboxReader(config) },
+			Verify:   func(ctx context.Context, c sinks.Check) error { return sinks.VerifyMbox(ctx, config, c) },
 		}
 	}
 }
@@ -41,6 +42,7 @@ func (l *loader) maildirSink(sk *sink, s *section, list *list) {
 				return sinks.OpenMaildir(ctx, config, o)
 			},
 			OpenRead: func(context.Context) (sinks.Reader, error) { return sinks.OpenMaildirReader(config) },
+			Verify:   func(ctx context.Context, c sinks.Check) error { return sinks.VerifyMaildir(ctx, config, c) },
 		}
 	}
 }

@@ -94,4 +94,5 @@ type SinkSpec struct {
 
 	Open     func(ctx context.Context, o sinks.Opening) (sinks.Sink, error)
 	OpenRead func(ctx context.Context) (sinks.Reader, error) // nil where Delivers
+	Verify   func(ctx context.Context, c sinks.Check) error  // likewise; changes nothing
 }
