@@ -24,7 +24,8 @@ type Reckoning struct {
 	unaudited int64 // messages marked whose deletion no listing has settled yet
 	emptied   bool  // the last listing was suspiciously empty: one more must agree
 	again     bool  // one further session for the sake of short messages was asked for
-	worked    bool  // every listed message was disposed of: further sessions only audit
+	repair    Repair
+	worked    bool // every listed message was disposed of: further sessions only audit
 }
 
 // hint is what is known of a message before it is fetched.
@@ -130,6 +131,30 @@ func (r *Reckoning) tried(h hint) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.tries[h]
+}
+
+// replaced counts a lost copy that was replaced.
+func (r *Reckoning) replaced(from source) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch from {
+	case fromServer:
+		r.repair.FromServer++
+	case fromSink:
+		r.repair.FromSinks++
+	case fromQuarantine:
+		r.repair.FromQuarantine++
+	}
+}
+
+// lost notes how many copies are lost after a session, and which.
+func (r *Reckoning) lost(n int64, remaining []LostMessage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.repair.Lost, r.repair.Remaining = n, remaining
+	for i := range remaining {
+		_, remaining[i].Listed = r.listed[remaining[i].Message]
+	}
 }
 
 // Close ends the reckoning: it returns the counts, the failures (at most

@@ -97,7 +97,7 @@ func checkArchive(fsys durable.FS, dir, format string, o Opening, holdsMail bool
 func checkUnclaimed(dir string, o Opening, holdsMail bool) error {
 	if holdsCopies(o) {
 		return &Error{Op: "open", Object: dir, Err: fmt.Errorf("%w: the ledger holds copies in it, but it has no %s", ErrDamaged, archiveFile),
-			Hint: "was the archive moved or deleted? put it back where it was; nothing is deleted on the server until then"}
+			Hint: putBackHint}
 	}
 	if holdsMail {
 		return &Error{Op: "open", Object: dir, Err: fmt.Errorf("%w: it holds mail, but no %s and the ledger knows nothing of it", ErrForeign, archiveFile),

@@ -59,7 +59,7 @@ func OpenMaildir(ctx context.Context, cfg MaildirConfig, o Opening) (Sink, error
 		return nil, err
 	}
 	s := &maildirSink{cfg: cfg, maildrop: o.Maildrop, found: maildirIndex{cfg: cfg}}
-	for _, step := range []func(Opening) error{s.check, s.claim, s.sweep, s.findUncommitted} {
+	for _, step := range []func(Opening) error{s.check, s.claim, s.sweep, s.findUncommitted, s.setAside} {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
@@ -86,7 +86,7 @@ func (s *maildirSink) check(o Opening) error {
 	for _, folder := range []string{maildirNew, maildirCur} {
 		if _, err := s.cfg.FS.Lstat(s.cfg.path(folder)); err != nil {
 			return s.fail(s.cfg.path(folder), damaged(err),
-				"mail may leave a maildir, its folders may not: put it back where it was; nothing is deleted on the server until then")
+				"mail may leave a maildir, its folders may not: "+putBackHint)
 		}
 	}
 	for c := range o.Copies {
@@ -142,6 +142,43 @@ func (s *maildirSink) findUncommitted(o Opening) error {
 		if p, err := parseMaildirPlace(c.Where); err == nil {
 			delete(s.found.files, p.id)
 		}
+	}
+	return nil
+}
+
+// setAside moves to quarantine the files of lost copies that hold something
+// else. One that is sound was written by a repair that was killed, or came
+// back: a Store adopts it.
+func (s *maildirSink) setAside(o Opening) error {
+	if o.Lost == nil {
+		return nil
+	}
+	a := newAside(s.cfg.FS, s.cfg.Dir, o.Quarantine, o.Maildrop)
+	for c := range o.Lost {
+		p, err := parseMaildirPlace(c.Where)
+		if err != nil || !s.found.has(p.id) {
+			continue
+		}
+		file, err := s.found.open(p.id)
+		if err != nil {
+			return s.fail(s.cfg.Dir, err, "")
+		}
+		name := file.Name()
+		same, err := sameMail(context.Background(), file, c, p)
+		if err = errors.Join(err, file.Close()); err != nil {
+			return s.fail(name, err, "")
+		}
+		if same {
+			continue
+		}
+		inDir, err := filepath.Rel(s.cfg.Dir, name)
+		if err == nil {
+			err = a.move(inDir)
+		}
+		if err != nil {
+			return s.fail(name, err, "")
+		}
+		delete(s.found.files, p.id)
 	}
 	return nil
 }

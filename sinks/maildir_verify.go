@@ -3,6 +3,7 @@ package sinks
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 
@@ -46,8 +47,16 @@ type maildirInspection struct {
 // owner checks the id, and whether anything is there at all.
 func (v *maildirInspection) owner() (gone bool, err error) {
 	marked, err := v.checkMark(maildirFormat)
-	if marked || err != nil {
+	if err != nil {
 		return false, err
+	}
+	if marked {
+		for _, folder := range []string{maildirNew, maildirCur} {
+			if _, err := v.fsys.Lstat(v.path(folder)); isAbsent(err) {
+				v.derived(folder, "the folder is missing")
+			}
+		}
+		return false, nil
 	}
 	copies, there := 0, false
 	for c := range v.check.Copies {
@@ -76,7 +85,7 @@ func (v *maildirInspection) copy(ctx context.Context, c Copy) error {
 	v.known[p.id] = true
 	if !v.picked(c) {
 		if !v.index.has(p.id) {
-			v.found(v.missing(c, p))
+			v.missing(c, p)
 		}
 		return nil
 	}
@@ -84,7 +93,7 @@ func (v *maildirInspection) copy(ctx context.Context, c Copy) error {
 	if err == nil {
 		err = v.compare(ctx, file, c, p)
 	} else if isAbsent(err) {
-		v.found(v.missing(c, p))
+		v.missing(c, p)
 	} else {
 		v.found(Finding{File: v.path(maildirPattern(p.id)), Copy: &c, Err: err})
 	}
@@ -98,9 +107,11 @@ func (v *maildirInspection) copy(ctx context.Context, c Copy) error {
 // maildirPattern finds a file wherever a mail program has moved it.
 func maildirPattern(id string) string { return "*/*." + id + ".*" }
 
-func (v *maildirInspection) missing(c Copy, p maildirPlace) Finding {
-	return Finding{File: v.path(maildirPattern(p.id)), Copy: &c, Err: fmt.Errorf(
-		"%w: message %d (unique-id %.80q): no such file is in new or cur; a mail program may have moved or deleted it", ErrDamaged, c.Ordinal, c.UniqueID)}
+func (v *maildirInspection) missing(c Copy, p maildirPlace) {
+	err := fmt.Errorf("%w: message %d (unique-id %.80q): no such file is in new or cur; a mail program may have moved or deleted it",
+		ErrDamaged, c.Ordinal, c.UniqueID)
+	v.found(Finding{File: v.path(maildirPattern(p.id)), Copy: &c, Err: err})
+	v.lost(c, err)
 }
 
 // compare reads a copy's file, which it closes, and tells what is wrong with it.
@@ -112,6 +123,9 @@ func (v *maildirInspection) compare(ctx context.Context, file durable.File, c Co
 	}
 	if err != nil && context.Cause(ctx) == nil {
 		v.found(Finding{File: file.Name(), Copy: &c, Err: err})
+		if !same && errors.Is(err, ErrDamaged) {
+			v.lost(c, err)
+		}
 	}
 	return err
 }

@@ -63,10 +63,17 @@ type mboxInspection struct {
 
 // segmentCheck is one segment.
 type segmentCheck struct {
-	name   string
-	number int
-	octets int64 // of the file, -1 where there is none
-	copies []placedCopy
+	name    string
+	number  int
+	octets  int64 // of the file, -1 where there is none
+	copies  []placedCopy
+	damaged bool
+}
+
+// spoiled tells of damage to a segment as a whole.
+func (v *mboxInspection) spoiled(s *segmentCheck, format string, args ...any) {
+	s.damaged = true
+	v.damage(s.name, format, args...)
 }
 
 type placedCopy struct {
@@ -187,6 +194,7 @@ func (v *mboxInspection) segment(ctx context.Context, s *segmentCheck) error {
 	index := openIndexCheck(v, s)
 	defer index.close()
 	var frame frameID
+	problems := map[int]error{}
 	for i := range s.copies {
 		if err := context.Cause(ctx); err != nil {
 			return err
@@ -195,7 +203,7 @@ func (v *mboxInspection) segment(ctx context.Context, s *segmentCheck) error {
 		var read *readCopy
 		var problem error
 		if v.picked(c.Copy) {
-			read, problem = v.readCopy(ctx, c)
+			read, problem = v.readCopy(ctx, s, c)
 			if err := context.Cause(ctx); err != nil {
 				return err
 			}
@@ -205,6 +213,9 @@ func (v *mboxInspection) segment(ctx context.Context, s *segmentCheck) error {
 		messageID := index.compare(c, read)
 		if problem != nil {
 			v.found(Finding{File: v.fileOf(c, problem), Copy: &c.Copy, MessageID: messageID, Err: problem})
+			if problems[i] = problem; errors.Is(problem, ErrDamaged) {
+				s.damaged = true
+			}
 		}
 		if read != nil {
 			v.read(c.Copy, problem == nil)
@@ -215,7 +226,21 @@ func (v *mboxInspection) segment(ctx context.Context, s *segmentCheck) error {
 		}
 	}
 	index.end()
+	if s.damaged {
+		v.loseAll(s, problems)
+	}
 	return nil
+}
+
+// loseAll tells that no copy can stay in a segment.
+func (v *mboxInspection) loseAll(s *segmentCheck, problems map[int]error) {
+	for i := range s.copies {
+		why := problems[i]
+		if why == nil {
+			why = fmt.Errorf("%s has other damage", s.name)
+		}
+		v.lost(s.copies[i].Copy, why)
+	}
 }
 
 // layout checks that the places fill the file.
@@ -223,11 +248,11 @@ func (v *mboxInspection) layout(s *segmentCheck) {
 	last := s.copies[len(s.copies)-1].place.frame
 	switch end := last.end(); {
 	case s.octets < 0:
-		v.damage(s.name, "the file is missing; the ledger holds %d messages in it", len(s.copies))
+		v.spoiled(s, "the file is missing; the ledger holds %d messages in it", len(s.copies))
 	case s.octets < end:
-		v.damage(s.name, "the file has %d octets, its messages end at %d", s.octets, end)
+		v.spoiled(s, "the file has %d octets, its messages end at %d", s.octets, end)
 	case s.octets > end && s.number < v.newest:
-		v.damage(s.name, "the file has %d octets, its messages end at %d", s.octets, end)
+		v.spoiled(s, "the file has %d octets, its messages end at %d", s.octets, end)
 	case s.octets > end:
 		v.note(s.name, fmt.Sprintf("%d octets follow the last committed message, which ends at %d; a crash may have left them, and the next run moves them aside", s.octets-end, end))
 	}
@@ -238,14 +263,14 @@ func (v *mboxInspection) layout(s *segmentCheck) {
 		if p.frame != frame {
 			switch end := frame.end(); {
 			case p.frame.at > end:
-				v.damage(s.name, "no message is known to lie in the octets from %d to %d", end, p.frame.at)
+				v.spoiled(s, "no message is known to lie in the octets from %d to %d", end, p.frame.at)
 			case p.frame.at < end:
-				v.damage(s.name, "the frames at %d and %d overlap", frame.at, p.frame.at)
+				v.spoiled(s, "the frames at %d and %d overlap", frame.at, p.frame.at)
 			}
 			frame, text = p.frame, 0
 		}
 		if p.text.at != text {
-			v.damage(s.name, "messages in the frame at %d do not follow each other at %d", p.frame.at, min(text, p.text.at))
+			v.spoiled(s, "messages in the frame at %d do not follow each other at %d", p.frame.at, min(text, p.text.at))
 		}
 		text = p.text.end()
 	}
@@ -259,7 +284,7 @@ func (v *mboxInspection) frameEnd(s *segmentCheck, i int, text int64) {
 		last++
 	}
 	if end := s.copies[last].place.text.end(); text > end {
-		v.damage(s.name, "the frame at %d holds text beyond its messages, which end at %d", s.copies[i].place.frame.at, end)
+		v.spoiled(s, "the frame at %d holds text beyond its messages, which end at %d", s.copies[i].place.frame.at, end)
 	}
 }
 
@@ -273,76 +298,6 @@ func (v *mboxInspection) fileOf(c *placedCopy, problem error) string {
 	return v.path(c.place.segment)
 }
 
-// readCopy is what reading a copy gave.
-type readCopy struct {
-	line indexLine // as it is to stand in the index
-	text int64     // octets in its frame
-}
-
-// readCopy reads a copy again and compares it. Where stored octets changed and
-// the copy still decodes to what was verified, that is told of the file alone.
-func (v *mboxInspection) readCopy(ctx context.Context, c *placedCopy) (*readCopy, error) {
-	read, err := v.readPlace(ctx, c, c.place)
-	if !errors.Is(err, errChecksum) || context.Cause(ctx) != nil {
-		return read, err
-	}
-	file := v.fileOf(c, err)
-	place := c.place
-	place.sum, place.rawSum = checksum{}, checksum{}
-	v.reader.salvaging = true
-	read, err = v.readPlace(ctx, c, place)
-	v.reader.salvaging = false
-	if err == nil && v.changed != (changedFrame{file, place.frame}) {
-		v.changed = changedFrame{file, place.frame}
-		v.found(Finding{File: file, Err: fmt.Errorf("%w: frame at %d: %w; message %d in it still decodes to what was verified",
-			ErrDamaged, place.frame.at, errChecksum, c.Ordinal)})
-	}
-	return read, err
-}
-
-// changedFrame is a frame, or the sidecar of a message in it.
-type changedFrame struct {
-	file string
-	span
-}
-
-func (v *mboxInspection) readPlace(ctx context.Context, c *placedCopy, p place) (*readCopy, error) {
-	r := v.reader
-	body, err := r.Read(ctx, c.Copy)
-	if err != nil {
-		return &readCopy{}, err
-	}
-	line, err := lineFrom(c.Copy, c.place, body)
-	if p.raw && errors.Is(err, errCopyDiffers) {
-		err = &sidecarError{rawName(c.Digest, p.segment), err}
-	}
-	if err == nil && p.raw { // the entry in the segment is to say the same as the sidecar
-		err = v.compareEntry(c, p, line.SHA256LF)
-	}
-	if err != nil {
-		return &readCopy{}, r.fail("verify", c.Copy, damaged(err))
-	}
-	read := &readCopy{line: line, text: p.text.len}
-	if r.frame == p.frameID() {
-		read.text = int64(len(r.text))
-	}
-	return read, nil
-}
-
-// compareEntry compares the entry that stands in the segment for a message
-// with a sidecar.
-func (v *mboxInspection) compareEntry(c *placedCopy, p place, want Digest) error {
-	entry, err := v.reader.openEntry(c.Copy, p)
-	if err != nil {
-		return err
-	}
-	_, _, lf, err := digestsOf(entry)
-	if err == nil && lf != want {
-		err = errCopyDiffers
-	}
-	return err
-}
-
 // strays tells of files that nobody accounts for.
 func (v *mboxInspection) strays() {
 	for _, name := range v.indexes {
@@ -351,7 +306,7 @@ func (v *mboxInspection) strays() {
 			known = known || len(s.copies) > 0 && indexName(s.name) == name
 		}
 		if !known {
-			v.damage(name, "this index has no segment")
+			v.derived(name, "this index has no segment")
 		}
 	}
 	for _, name := range v.others {

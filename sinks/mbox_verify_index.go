@@ -62,7 +62,7 @@ func (x *indexCheck) short(what string) {
 }
 
 func (x *indexCheck) wrong(format string, args ...any) {
-	x.v.damage(x.name, "%s; %s", fmt.Sprintf(format, args...), rebuilt)
+	x.v.derived(x.name, fmt.Sprintf(format, args...)+"; "+rebuilt)
 }
 
 func (x *indexCheck) unreadable(err error) {

@@ -75,7 +75,7 @@ func (r *mboxReader) fail(op string, c Copy, err error) error {
 		object = r.cfg.path(p.segment)
 		err = fmt.Errorf("message %d (unique-id %.80q) in frame at %d: %w", c.Ordinal, c.UniqueID, p.frame.at, err)
 	}
-	return &Error{Op: op, Object: object, Err: err, Hint: "restore the file from a backup; the message is not deleted on the server on the strength of this copy"}
+	return &Error{Op: op, Object: object, Err: err, Hint: "restore the file from a backup, or have popmigrate run --repair replace it; the message is not deleted on the server on the strength of this copy"}
 }
 
 // damaged makes err an ErrDamaged unless it is one, or says that this machine

@@ -21,6 +21,11 @@ type Check struct {
 
 	Read  func(Copy, bool) // called for every copy that was read, and whether it is sound
 	Found func(Finding)    // called for everything that is to be told
+
+	// Lost is called for every copy that cannot stay where it is: the damaged
+	// ones, and in an mbox archive all that share a segment with damage, so
+	// that what stays can be read by every mbox program.
+	Lost func(Copy, error)
 }
 
 // Mark is what a ledger holds of an archive as a whole.
@@ -35,6 +40,7 @@ type Finding struct {
 	Copy      *Copy  // the copy that cannot be relied on; nil where no message is concerned
 	MessageID string // of the copy, if the index still tells
 	Note      bool   // no damage: what a crash, a mail program or a person may leave
+	Derived   bool   // nothing is lost by it: the file is made anew from ledger and mail
 	Err       error  // wraps ErrDamaged, or says why something could not be read
 }
 
@@ -42,9 +48,12 @@ type Finding struct {
 // say that nothing of an archive is there: a disk may not be mounted.
 var ErrAbsent = errors.New("nothing of the archive is there")
 
-const absentHint = "is its disk mounted? was the archive moved? put it back where it was; " +
-	"if it is gone for good, popmigrate run --repair --archive-is-gone fetches again what the server and other sinks still have; " +
-	"nothing of this maildrop is deleted on the server until then"
+const (
+	putBackHint = "is its disk mounted? was the archive moved? put it back where it was, or see popmigrate run --repair; " +
+		"nothing of this maildrop is deleted on the server until then"
+	absentHint = "is its disk mounted? was the archive moved? put it back where it was; if it is gone for good, " +
+		"run popmigrate with --repair --archive-is-gone: what the server and other sinks still have is stored anew"
+)
 
 // inspection is a verification under way.
 type inspection struct {
@@ -59,6 +68,11 @@ func (v *inspection) path(elements ...string) string {
 
 func (v *inspection) damage(file string, format string, args ...any) {
 	v.found(Finding{File: v.path(file), Err: fmt.Errorf("%w: %w", ErrDamaged, fmt.Errorf(format, args...))})
+}
+
+// derived tells of damage to a file that can be made anew.
+func (v *inspection) derived(file string, what string) {
+	v.found(Finding{File: v.path(file), Derived: true, Err: fmt.Errorf("%w: %s", ErrDamaged, what)})
 }
 
 func (v *inspection) note(file string, why string) {
@@ -77,6 +91,12 @@ func (v *inspection) read(c Copy, sound bool) {
 	}
 }
 
+func (v *inspection) lost(c Copy, why error) {
+	if v.check.Lost != nil {
+		v.check.Lost(c, why)
+	}
+}
+
 func (v *inspection) picked(c Copy) bool { return v.check.Pick == nil || v.check.Pick(c) }
 
 // checkMark compares popmigrate.id with what the ledger holds; there tells
@@ -92,7 +112,7 @@ func (v *inspection) checkMark(format string) (there bool, err error) {
 	mark, err := parseMark(content)
 	switch known := v.check.Mark; {
 	case err != nil:
-		v.found(Finding{File: v.path(archiveFile), Err: err})
+		v.found(Finding{File: v.path(archiveFile), Derived: true, Err: err})
 	case mark.Format != format:
 		v.damage(archiveFile, "it says that this archive is in format %.64q, not %q", mark.Format, format)
 	case known == nil:
@@ -110,10 +130,11 @@ func (v *inspection) foreign(format string, args ...any) {
 
 // absent is the finding that nothing of an archive is there.
 func (v *inspection) absent(copies int) {
-	v.found(Finding{File: v.dir, Err: fmt.Errorf("%w: %w: %d messages are to be in it", ErrDamaged, ErrAbsent, copies)})
+	v.found(Finding{File: v.dir, Err: &Error{Op: "verify", Object: v.dir, Hint: absentHint,
+		Err: fmt.Errorf("%w: %w; %d messages are to be in it", ErrDamaged, ErrAbsent, copies)}})
 }
 
 // unmarked is the finding that an archive has lost its id.
 func (v *inspection) unmarked() {
-	v.damage(archiveFile, "the file is missing; it ties the archive to its ledger")
+	v.derived(archiveFile, "the file is missing; it ties the archive to its ledger")
 }
