@@ -186,7 +186,7 @@ func (p *repair) survey(ctx context.Context, spec *SinkSpec) (*survey, error) {
 			if f.Note {
 				return
 			}
-			p.observe(fmt.Sprintf("sink %q: %s: %v", spec.Name, f.File, f.Err))
+			p.observe(fmt.Sprintf("sink %q: %s", spec.Name, f.String()))
 			switch {
 			case errors.Is(f.Err, sinks.ErrAbsent):
 				s.absent = f.Err

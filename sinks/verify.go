@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"iter"
 	"path/filepath"
+	"strings"
 
 	"popmigrate/internal/durable"
 )
@@ -42,6 +43,18 @@ type Finding struct {
 	Note      bool   // no damage: what a crash, a mail program or a person may leave
 	Derived   bool   // nothing is lost by it: the file is made anew from ledger and mail
 	Err       error  // wraps ErrDamaged, or says why something could not be read
+}
+
+// String returns the finding as one line for a person.
+func (f *Finding) String() string {
+	text := f.Err.Error()
+	if f.File != "" && !strings.Contains(text, f.File) {
+		text = f.File + ": " + text
+	}
+	if f.MessageID != "" {
+		text += ", Message-ID " + f.MessageID
+	}
+	return text
 }
 
 // ErrAbsent is wrapped, besides ErrDamaged, by the finding and the error that

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"popmigrate/sinks"
@@ -19,10 +18,11 @@ type finding struct {
 	Object      string `json:"object"`               // a file or folder
 	Problem     string `json:"problem"`
 	note        bool
+	line        string // for a person
 }
 
 func newFinding(account, sink string, f *sinks.Finding) finding {
-	out := finding{Account: account, Sink: sink, MessageID: f.MessageID, Object: f.File, Problem: f.Err.Error(), note: f.Note}
+	out := finding{Account: account, Sink: sink, MessageID: f.MessageID, Object: f.File, Problem: f.Err.Error(), note: f.Note, line: f.String()}
 	if f.Copy != nil {
 		out.Message, out.UniqueID = f.Copy.Ordinal, f.Copy.UniqueID
 	}
@@ -31,13 +31,7 @@ func newFinding(account, sink string, f *sinks.Finding) finding {
 
 // text is the finding for a person.
 func (f *finding) text() string {
-	text := f.Problem
-	if f.Object != "" && !strings.Contains(text, f.Object) {
-		text = f.Object + ": " + text
-	}
-	if f.MessageID != "" {
-		text += ", Message-ID " + f.MessageID
-	}
+	text := f.line
 	if f.Sink != "" {
 		text = fmt.Sprintf("sink %q: %s", f.Sink, text)
 	}
@@ -52,6 +46,9 @@ func (v *verification) report(f finding) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	intro := "DAMAGED: "
+	if f.line == "" {
+		f.line = f.Problem
+	}
 	if f.MessageType = "problem"; f.note {
 		f.MessageType, intro = "note", "Note: "
 		v.notes++
