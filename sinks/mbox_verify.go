@@ -305,7 +305,12 @@ func (v *mboxInspection) strays() {
 		for _, s := range v.segments {
 			known = known || len(s.copies) > 0 && indexName(s.name) == name
 		}
-		if !known {
+		number, _ := indexNumber(name)
+		switch {
+		case known:
+		case number > v.newest:
+			v.note(name, "nothing that was committed when the ledger was read lies in the segment of this index")
+		default:
 			v.derived(name, "this index has no segment")
 		}
 	}

@@ -162,3 +162,14 @@ func TestIndexCopiesReportsDamage(t *testing.T) {
 		t.Errorf("%d good, %d bad", good, bad)
 	}
 }
+
+// verifyMbox returns everything that is found.
+func verifyMbox(t testing.TB, cfg MboxConfig, l *mboxLedger, read func(Copy, bool)) (findings []Finding) {
+	t.Helper()
+	err := VerifyMbox(t.Context(), cfg, Check{Mark: &Mark{l.id, l.generation}, Copies: slices.Values(l.copies), Read: read,
+		Found: func(f Finding) { findings = append(findings, f) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return findings
+}

@@ -47,16 +47,25 @@ func OpenMboxSalvage(cfg MboxConfig, quarantine, maildrop string) (*Salvage, err
 	})
 }
 
-// OpenMaildirSalvage is the same for a maildir.
+// OpenMaildirSalvage is the same for a maildir. It looks in the maildir too:
+// a file that was missing may have come back.
 func OpenMaildirSalvage(cfg MaildirConfig, quarantine, maildrop string) (*Salvage, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	return openSalvage(cfg.FS, quarantineOf(quarantine, maildrop), func(folder string) (salvageReader, error) {
+	open := func(folder string) (salvageReader, error) {
+		cfg := cfg
 		cfg.Dir = folder
 		return maildirSalvage{&maildirReader{maildirIndex{cfg: cfg}}}, nil
-	})
+	}
+	s, err := openSalvage(cfg.FS, quarantineOf(quarantine, maildrop), open)
+	if err != nil {
+		return nil, err
+	}
+	own, err := open(cfg.Dir)
+	s.readers = append(s.readers, own)
+	return s, err
 }
 
 func openSalvage(fsys durable.FS, dir string, open func(folder string) (salvageReader, error)) (*Salvage, error) {
