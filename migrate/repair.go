@@ -71,16 +71,16 @@ func (r *Repair) Add(other *Repair) {
 // before any session is opened: reading an archive takes time that a server
 // would not wait. A maildrop whose archives cannot be repaired ends here.
 func (r *runner) repairAll(ctx context.Context) {
-	ctx, stop := context.WithCancel(ctx)
+	quiet, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {
 		select {
 		case <-r.env.Quiesce: // nil: never
 			stop()
-		case <-ctx.Done():
+		case <-quiet.Done():
 		}
 	}()
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := errgroup.WithContext(quiet)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, t := range r.tasks {
 		group.Go(func() error {

@@ -192,6 +192,9 @@ func TestVerifyEveryOctet(t *testing.T) {
 		for _, name := range a.files() {
 			content, bits := a.read(name), a.bits(name)
 			for at := range content[:min(len(content), len(content)*len(bits))] {
+				if testing.Short() && at%11 != 0 {
+					continue
+				}
 				for _, bit := range bits {
 					tried++
 					a.with(name, func(b []byte) []byte { b[at] ^= bit; return b }, func() {
@@ -359,6 +362,9 @@ func TestVerifyByIndexAlone(t *testing.T) {
 	}
 	for _, name := range a.files() {
 		for at := range a.read(name) {
+			if testing.Short() && at%11 != 0 {
+				continue
+			}
 			a.with(name, func(b []byte) []byte { b[at] ^= 0x20; return b }, func() {
 				if byIndex() == 0 {
 					t.Errorf("octet %d of %s may change unnoticed", at, name)
