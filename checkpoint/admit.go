@@ -84,7 +84,7 @@ func check(c Change) (maildrop int64, err error) {
 		switch {
 		case c.Copy.Sink == "":
 			return 0, errNoName
-		case c.Copy.Proof < Sending || c.Copy.Proof > Verified:
+		case c.Copy.Proof != Lost && (c.Copy.Proof < Sending || c.Copy.Proof > Verified):
 			return 0, fmt.Errorf("unknown %v", c.Copy.Proof)
 		}
 		return c.Maildrop, short(c.Copy.Sink, c.Copy.Where, c.Copy.Session, c.Copy.Reason)

@@ -104,8 +104,11 @@ const (
 // Proof says how far a sink vouches for a copy.
 type Proof int
 
-// The proofs. Sending means that a delivering sink may or may not have it.
+// The proofs. Lost means that a copy once was verified and then was found
+// damaged or missing: it vouches for nothing, and its Where tells where it was.
+// Sending means that a delivering sink may or may not have it.
 const (
+	Lost     Proof = -1
 	Sending  Proof = 1
 	Refused  Proof = 2
 	Accepted Proof = 3
@@ -115,6 +118,8 @@ const (
 // String returns the word that reports use.
 func (p Proof) String() string {
 	switch p {
+	case Lost:
+		return "lost"
 	case Sending:
 		return "sending"
 	case Refused:
@@ -133,7 +138,7 @@ type Copy struct {
 	Proof   Proof
 	Where   string    // opaque to all but the sink
 	Session string    // session that retrieved the octets
-	Reason  string    // for Refused
+	Reason  string    // for Refused and Lost
 	At      time.Time // when it was vouched for; UTC, whole milliseconds
 }
 
@@ -260,6 +265,7 @@ type Status struct {
 	Gone     int64
 	Kept     int64
 	Failing  int64 // attempt rows
+	Lost     int64 // messages of which at least one sink's copy is lost
 
 	State  string    // "complete", "incomplete", "failed", …; "" before the first session ended
 	Class  string    // of the last failure

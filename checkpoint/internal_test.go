@@ -133,6 +133,43 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
+// TestUpgradeFromFirst opens a ledger of the first schema, with rows in it.
+func TestUpgradeFromFirst(t *testing.T) {
+	dir := t.TempDir()
+	s := openTest(t, dir)
+	m, err := s.Load(t.Context(), Key{Job: "j", Name: "alice"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := Copy{Sink: "archive", Proof: Verified, Where: "here"}
+	if err := s.Commit(t.Context(), PutMessage{m.ID, Message{Ordinal: 1, Octets: 5}}, PutCopy{m.ID, 1, copied}); err != nil {
+		t.Fatal(err)
+	}
+	for _, back := range []string{"ALTER TABLE maildrop DROP COLUMN lost", "PRAGMA user_version = 1"} {
+		if _, err := s.writer.conn.ExecContext(t.Context(), back); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenReadOnly(t.Context(), dir); !errors.Is(err, errOlder) {
+		t.Errorf("to look at: %v", err)
+	}
+	s = openTest(t, dir)
+	copied.Proof = Lost
+	if err := s.Commit(t.Context(), PutCopy{m.ID, 1, copied}); err != nil {
+		t.Fatal(err)
+	}
+	list, err := s.Status(t.Context())
+	if err != nil || len(list) != 1 || list[0].Messages != 1 || list[0].Verified != 0 || list[0].Lost != 1 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if m, err = s.Load(t.Context(), m.Key); err != nil || len(m.Messages) != 1 || m.Messages[0].Copies[0].Proof != Lost {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
 // TestQueuedCommitEnds: a commit whose context ends before the writer has it
 // returns at once; one that the writer has waits.
 func TestQueuedCommitEnds(t *testing.T) {

@@ -13,7 +13,7 @@ const applicationID = 0x506f704d
 // in the table is its version. Released entries are never changed.
 type migration string
 
-var migrations = []migration{schema1}
+var migrations = []migration{schema1, schema2}
 
 // schema1 keeps rows small: sink names and session names, which recur in
 // every copy, stand once in name; Stable is NULL where it equals the digest; a
@@ -122,6 +122,12 @@ CREATE TABLE custody (
 	prev     BLOB    NOT NULL,
 	hash     BLOB    NOT NULL
 ) STRICT;
+`
+
+// schema2 lets a copy be lost (proof -1) and counts the messages that have
+// such a copy.
+const schema2 migration = `
+ALTER TABLE maildrop ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
 `
 
 // upgrade runs the steps that the ledger lacks, each with its version in one

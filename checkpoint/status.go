@@ -17,7 +17,7 @@ func (s *SQLite) Status(ctx context.Context) ([]Status, error) {
 
 func (s *SQLite) status(ctx context.Context) ([]Status, error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT job, name, server, user,
-		messages, octets, verified, accepted, marked, gone, kept, failing,
+		messages, octets, verified, accepted, marked, gone, kept, failing, lost,
 		state, class, reason, listed, run_id, at FROM maildrop ORDER BY name, job`)
 	if err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func (s *SQLite) status(ctx context.Context) ([]Status, error) {
 		var r Status
 		var at sql.NullInt64
 		err := rows.Scan(&r.Key.Job, &r.Key.Name, &r.Key.Server, &r.Key.User,
-			&r.Messages, &r.Octets, &r.Verified, &r.Accepted, &r.Marked, &r.Gone, &r.Kept, &r.Failing,
+			&r.Messages, &r.Octets, &r.Verified, &r.Accepted, &r.Marked, &r.Gone, &r.Kept, &r.Failing, &r.Lost,
 			&r.State, &r.Class, &r.Reason, &r.Listed, &r.RunID, &at)
 		if err != nil {
 			return nil, err

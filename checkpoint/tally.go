@@ -26,7 +26,7 @@ type messageKey struct{ maildrop, ordinal int64 }
 
 // counters are those of Status.
 type counters struct {
-	messages, octets, verified, accepted, marked, gone, kept, failing int64
+	messages, octets, verified, accepted, marked, gone, kept, failing, lost int64
 
 	before int64 // messages when the transaction began: no row has a higher ordinal
 }
@@ -45,13 +45,13 @@ func newTally(ctx context.Context, prepared *statements) (*tally, error) {
 		marks:     map[messageKey]MarkState{},
 	}
 	return t, prepared.prepare(ctx, map[string]**sql.Stmt{
-		`SELECT messages, octets, verified, accepted, marked, gone, kept, failing
+		`SELECT messages, octets, verified, accepted, marked, gone, kept, failing, lost
 			FROM maildrop WHERE id = ?`: &t.selectCounters,
 		`SELECT octets FROM message WHERE maildrop = ? AND ordinal = ?`:   &t.selectOctets,
 		`SELECT sink, proof FROM copy WHERE maildrop = ? AND ordinal = ?`: &t.selectProofs,
 		`SELECT state FROM mark WHERE maildrop = ? AND ordinal = ?`:       &t.selectMark,
 		`UPDATE maildrop SET messages = ?, octets = ?, verified = ?, accepted = ?, marked = ?,
-			gone = ?, kept = ?, failing = ? WHERE id = ?`: &t.updateCounters,
+			gone = ?, kept = ?, failing = ?, lost = ? WHERE id = ?`: &t.updateCounters,
 	})
 }
 
@@ -62,7 +62,7 @@ func (t *tally) maildrop(ctx context.Context, id int64) (*counters, error) {
 	}
 	m := &counters{}
 	err := t.selectCounters.QueryRowContext(ctx, id).Scan(&m.messages, &m.octets, &m.verified, &m.accepted,
-		&m.marked, &m.gone, &m.kept, &m.failing)
+		&m.marked, &m.gone, &m.kept, &m.failing, &m.lost)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -138,11 +138,14 @@ func (t *tally) storedProofs(ctx context.Context, k messageKey) ([]sinkProof, er
 	return proofs, rows.Err()
 }
 
-// best counts a message, by its best copy, n times.
+// best counts a message, by its best copy and by whether one is lost, n times.
 func (m *counters) best(proofs []sinkProof, n int64) {
-	best := Proof(0)
+	best, lost := Proof(0), false
 	for _, p := range proofs {
-		best = max(best, p.proof)
+		best, lost = max(best, p.proof), lost || p.proof == Lost
+	}
+	if lost {
+		m.lost += n
 	}
 	switch best {
 	case Verified:
@@ -182,7 +185,7 @@ func (m *counters) state(s MarkState, n int64) {
 func (t *tally) flush(ctx context.Context) error {
 	for id, m := range t.changed {
 		_, err := t.updateCounters.ExecContext(ctx, m.messages, m.octets, m.verified, m.accepted,
-			m.marked, m.gone, m.kept, m.failing, id)
+			m.marked, m.gone, m.kept, m.failing, m.lost, id)
 		if err != nil {
 			return err
 		}

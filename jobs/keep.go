@@ -27,6 +27,11 @@ func (l *loader) mboxSink(sk *sink, s *section, list *list) {
 		return migrate.SinkSpec{
 			Open:     func(ctx context.Context, o sinks.Opening) (sinks.Sink, error) { return sinks.OpenMbox(ctx, config, o) },
 			OpenRead: func(context.Context) (sinks.Reader, error) { return sinks.OpenMboxReader(config) },
+			Verify:   func(ctx context.Context, c sinks.Check) error { return sinks.VerifyMbox(ctx, config, c) },
+			Mend:     func(ctx context.Context, m sinks.Mending) error { return sinks.MendMbox(ctx, config, m) },
+			Salvage: func(_ context.Context, quarantine, maildrop string) (*sinks.Salvage, error) {
+				return sinks.OpenMboxSalvage(config, quarantine, maildrop)
+			},
 		}
 	}
 }
@@ -41,6 +46,11 @@ func (l *loader) maildirSink(sk *sink, s *section, list *list) {
 				return sinks.OpenMaildir(ctx, config, o)
 			},
 			OpenRead: func(context.Context) (sinks.Reader, error) { return sinks.OpenMaildirReader(config) },
+			Verify:   func(ctx context.Context, c sinks.Check) error { return sinks.VerifyMaildir(ctx, config, c) },
+			Mend:     func(ctx context.Context, m sinks.Mending) error { return sinks.MendMaildir(ctx, config, m) },
+			Salvage: func(_ context.Context, quarantine, maildrop string) (*sinks.Salvage, error) {
+				return sinks.OpenMaildirSalvage(config, quarantine, maildrop)
+			},
 		}
 	}
 }

@@ -22,6 +22,12 @@ type Env struct {
 	Operator string // who runs it: user@host
 	TornDir  string // takes what a crash left uncommitted in archives
 
+	// QuarantineDir takes what is left of damaged copies, in a folder for each sink.
+	QuarantineDir string
+
+	// Repair says what the run may do about damage to archives.
+	Repair RepairMode
+
 	// DryRun lists against the ledger and does nothing else.
 	DryRun bool
 

@@ -30,6 +30,7 @@ type bench struct {
 	source  POP3Source
 	watch   Observer
 	quiesce chan struct{}
+	repair  RepairMode
 }
 
 func newBench(t *testing.T, config pop3test.Config, messages ...pop3test.Message) *bench {
@@ -80,7 +81,8 @@ func (b *bench) runCtx(ctx context.Context) (*Report, error) {
 		}
 		job.Accounts = []Account{account}
 	}
-	return Run(ctx, &job, &Env{Ledger: ledger, Spool: room, Observer: b.watch, RunID: "run", TornDir: b.dir + "/torn", Quiesce: b.quiesce})
+	return Run(ctx, &job, &Env{Ledger: ledger, Spool: room, Observer: b.watch, RunID: "run", TornDir: b.dir + "/torn", Quiesce: b.quiesce,
+		QuarantineDir: b.dir + "/quarantine", Repair: b.repair})
 }
 
 // ledger returns what the ledger holds of the maildrop.

@@ -94,5 +94,11 @@ type SinkSpec struct {
 	Recipients []string
 
 	Open     func(ctx context.Context, o sinks.Opening) (sinks.Sink, error)
-	OpenRead func(ctx context.Context) (sinks.Reader, error) // nil where Delivers
+	OpenRead func(ctx context.Context) (sinks.Reader, error)  // nil where Delivers
+	Verify   func(ctx context.Context, c sinks.Check) error   // likewise; changes nothing
+	Mend     func(ctx context.Context, m sinks.Mending) error // likewise
+
+	// Salvage reads what was moved to the directory quarantine of a maildrop's
+	// archive; nil where Delivers.
+	Salvage func(ctx context.Context, quarantine, maildrop string) (*sinks.Salvage, error)
 }

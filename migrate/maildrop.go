@@ -71,6 +71,10 @@ func Maildrop(ctx context.Context, job *Job, acct *Account, env *Env, reck *Reck
 	}
 	v.drop, v.known = drop, len(drop.Messages)
 	v.ids, v.attempts = newIdentities(drop, reck), newAttempts(drop)
+	defer func() { v.countLost(context.WithoutCancel(ctx)) }()
+	if err := v.restore(ctx); err != nil {
+		return v.unrestored(ctx, err)
+	}
 
 	v.observe(MaildropEvent{State: Connecting})
 	v.session, v.facts, err = acct.Connector.Connect(ctx)
@@ -104,6 +108,16 @@ func (v *visit) unconnected(ctx context.Context, problem error) (Outcome, error)
 	}
 	err := v.env.Ledger.Commit(ctx, checkpoint.PutStatus{Maildrop: v.drop.ID, Status: status})
 	return outcome, err
+}
+
+// unrestored tells why there was no session: what is at hand of lost copies
+// must be put back first.
+func (v *visit) unrestored(ctx context.Context, problem error) (Outcome, error) {
+	var ledger *ledgerError
+	if errors.As(problem, &ledger) {
+		return v.failed(ledger.err), ledger.err
+	}
+	return v.unconnected(ctx, problem)
 }
 
 // visit is the session from the listing to QUIT.

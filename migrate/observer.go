@@ -23,6 +23,7 @@ const (
 	Auditing                 // a new session looks for what was deleted
 	Waiting                  // will be tried again at Until, because of Reason
 	Finished                 // Report is set
+	Verifying                // archives are read again before a repair; with a Reason, that is what was found damaged
 )
 
 // MaildropEvent reports a maildrop's state.

@@ -77,7 +77,10 @@ func (v *visit) settledBefore(record int) bool {
 	if m.Flags&checkpoint.Short != 0 && m.Flags&checkpoint.Confirmed == 0 {
 		return false
 	}
-	return v.sinks == nil || v.wanting(m) == 0 || v.sinks.readable(m)
+	if v.sinks == nil { // a dry run, which opens none
+		return !slices.ContainsFunc(m.Copies, func(c checkpoint.Copy) bool { return c.Proof == checkpoint.Lost })
+	}
+	return v.wanting(m) == 0 || v.sinks.readable(m)
 }
 
 // wanting returns the sinks that are to be given m in this session.

@@ -28,7 +28,8 @@ type Reckoning struct {
 	again     bool  // one further session for the sake of short messages was asked for
 	cautious  bool  // a message began with a status line: replies may be out of step
 	headless  bool  // the server's TOP breaks sessions: messages are read whole instead
-	worked    bool  // every listed message was disposed of: further sessions only audit
+	repair    Repair
+	worked    bool // every listed message was disposed of: further sessions only audit
 }
 
 // hint is what is known of a message before it is fetched.
@@ -163,6 +164,30 @@ func (r *Reckoning) tried(h hint) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.tries[h]
+}
+
+// replaced counts a lost copy that was replaced.
+func (r *Reckoning) replaced(from source) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch from {
+	case fromServer:
+		r.repair.FromServer++
+	case fromSink:
+		r.repair.FromSinks++
+	case fromQuarantine:
+		r.repair.FromQuarantine++
+	}
+}
+
+// lost notes how many copies are lost after a session, and which.
+func (r *Reckoning) lost(n int64, remaining []LostMessage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.repair.Lost, r.repair.Remaining = n, remaining
+	for i := range remaining {
+		_, remaining[i].Listed = r.listed[remaining[i].Message]
+	}
 }
 
 // Close ends the reckoning: it returns the counts, the failures (at most

@@ -64,6 +64,8 @@ type AccountReport struct {
 	Attempts int              // sessions tried
 	Failures []MessageFailure // messages that failed, at most MaxFailuresReported
 	Elapsed  time.Duration
+
+	Repair Repair // of damaged copies; all zero where there was nothing to repair
 }
 
 // MaxFailuresReported bounds AccountReport.Failures; Counts has them all.
@@ -105,6 +107,7 @@ type Report struct {
 	Accounts    []AccountReport // in the job's order
 	Interrupted bool
 	Budget      bool // ended by a time window or budget
+	Repair      bool // archives were verified and damage was to be replaced
 }
 
 // Total returns the sum over all accounts.

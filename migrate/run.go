@@ -57,8 +57,11 @@ func Run(ctx context.Context, job *Job, env *Env) (*Report, error) {
 	ctx, r.stop = context.WithCancelCause(ctx)
 	defer r.stop(nil)
 	started := time.Now()
+	if env.Repair != RepairNothing {
+		r.repairAll(ctx)
+	}
 	r.schedule(ctx)
-	report := &Report{RunID: env.RunID, Started: started, Interrupted: env.quiescing() || (ctx.Err() != nil && r.fatal == nil)}
+	report := &Report{RunID: env.RunID, Started: started, Repair: env.Repair != RepairNothing, Interrupted: env.quiescing() || (ctx.Err() != nil && r.fatal == nil)}
 	for _, t := range r.tasks {
 		report.Accounts = append(report.Accounts, t.report)
 	}
@@ -78,6 +81,7 @@ type task struct {
 	sessions  int
 	begun     time.Time
 	last      Outcome
+	blocked   *Outcome // its archives cannot be repaired
 	report    AccountReport
 }
 
@@ -276,7 +280,8 @@ func (r *runner) finish(t *task) {
 	counts, failures, seen := t.reck.Close()
 	t.report = AccountReport{Account: t.account, Counts: counts, EverSeen: seen, Failures: failures,
 		Complete:  seen && counts.Balanced() && counts.Failed == 0,
-		Unaudited: t.reck.unaudited, Class: t.last.Class, Reason: t.last.Reason, Hint: t.last.Hint, Attempts: t.sessions}
+		Unaudited: t.reck.unaudited, Class: t.last.Class, Reason: t.last.Reason, Hint: t.last.Hint, Attempts: t.sessions,
+		Repair: t.reck.repair}
 	if t.report.Class == ClassNone && counts.Failed > 0 {
 		t.report.Class, t.report.Reason = ClassMessage, "some messages could not be kept"
 		if len(failures) > 0 {

@@ -48,6 +48,7 @@ type item struct {
 	hint    hint
 	weight  int64 // its octets, so far as they count
 	room    int64 // what it took of the room
+	from    source
 }
 
 // result is what a settle did for one message: its new copies.
@@ -243,6 +244,9 @@ func (s *settler) record(changes []checkpoint.Change, group []*item, i int, rece
 			continue
 		}
 		copied.Session, copied.At = it.message.Session, now
+		if copied.Proof >= checkpoint.Accepted && proofIn(&it.row, copied.Sink) == checkpoint.Lost {
+			s.v.reck.replaced(it.from)
+		}
 		copies[k].copies = append(copies[k].copies, copied)
 		changes = append(changes, checkpoint.PutCopy{Maildrop: s.v.drop.ID, Ordinal: it.row.Ordinal, Copy: copied})
 	}

@@ -48,6 +48,7 @@ func openSinks(ctx context.Context, env *Env, acct *Account, drop *checkpoint.Ma
 			Maildrop: acct.Name, ArchiveID: drop.Sinks[spec.Name].ArchiveID,
 			Generation: drop.Sinks[spec.Name].Generation,
 			Copies:     VerifiedCopies(drop, spec.Name), Torn: env.TornDir,
+			Lost: LostCopies(drop, spec.Name), Quarantine: env.quarantine(spec.Name),
 		})
 		if err != nil {
 			return nil, errors.Join(err, set.close())
@@ -60,11 +61,15 @@ func openSinks(ctx context.Context, env *Env, acct *Account, drop *checkpoint.Ma
 // VerifiedCopies yields the copies that a sink vouched for as verified, in the
 // order of their ordinals.
 func VerifiedCopies(drop *checkpoint.Maildrop, sink string) iter.Seq[sinks.Copy] {
+	return copiesWith(drop, sink, checkpoint.Verified)
+}
+
+func copiesWith(drop *checkpoint.Maildrop, sink string, proof checkpoint.Proof) iter.Seq[sinks.Copy] {
 	return func(yield func(sinks.Copy) bool) {
 		for i := range drop.Messages {
 			m := &drop.Messages[i]
 			for _, c := range m.Copies {
-				if c.Sink == sink && c.Proof == checkpoint.Verified && !yield(sinkCopy(m, &c)) {
+				if c.Sink == sink && c.Proof == proof && !yield(sinkCopy(m, &c)) {
 					return
 				}
 			}

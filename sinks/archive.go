@@ -1,6 +1,7 @@
 package sinks
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,8 @@ import (
 // archiveFile stands in every archive directory and says whose it is.
 const archiveFile = "popmigrate.id"
 
+const maxArchiveFile = 64 << 10 // octets
+
 // archiveMark is the content of archiveFile. The ledger holds the same id,
 // and a generation that it raises, durably, before each opening for writing.
 // An archive whose generation is not lower than the ledger's was therefore
@@ -24,6 +27,37 @@ type archiveMark struct {
 	Generation int64  `json:"generation"`
 	Maildrop   string `json:"maildrop"`
 	Format     string `json:"format"`
+
+	// Sum is the CRC-32C of the same without this field. It tells a file that
+	// was damaged from one that belongs to another ledger.
+	Sum checksum `json:"crc32c,omitzero"`
+}
+
+// encode returns the file's content.
+func (m archiveMark) encode() ([]byte, error) {
+	m.Sum = checksum{}
+	content, err := json.MarshalIndent(m, "", "  ")
+	if err == nil {
+		m.Sum = checksumOf(content)
+		content, err = json.MarshalIndent(m, "", "  ")
+	}
+	return append(content, '\n'), err
+}
+
+// parseMark reads the content of an archiveFile.
+func parseMark(content []byte) (archiveMark, error) {
+	var mark archiveMark
+	if err := json.Unmarshal(content, &mark); err != nil {
+		return mark, fmt.Errorf("%w: unreadable id: %w", ErrDamaged, err)
+	}
+	if !mark.Sum.known && !bytes.Contains(content, []byte("32c")) && !bytes.Contains(content, []byte("crc")) {
+		return mark, nil // from before there were checksums
+	}
+	written, err := mark.encode()
+	if err == nil && !bytes.Equal(content, written) {
+		err = fmt.Errorf("%w: unreadable id: it does not have the checksum that it was written with", ErrDamaged)
+	}
+	return mark, err
 }
 
 // checkArchive tells whether the archive in dir belongs to the ledger that
@@ -33,17 +67,16 @@ type archiveMark struct {
 // the generation and lock out the right ledger.
 func checkArchive(fsys durable.FS, dir, format string, o Opening, holdsMail bool) error {
 	path := filepath.Join(dir, archiveFile)
-	content, err := durable.ReadFile(fsys, path, 64<<10)
+	content, err := durable.ReadFile(fsys, path, maxArchiveFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return checkUnclaimed(dir, o, holdsMail)
 	}
 	if err != nil {
 		return &Error{Op: "open", Object: path, Err: err}
 	}
-	var mark archiveMark
-	if err := json.Unmarshal(content, &mark); err != nil {
-		return &Error{Op: "open", Object: path, Err: fmt.Errorf("%w: unreadable id: %v", ErrForeign, err),
-			Hint: "restore this file from a backup, or choose another directory for the sink"}
+	mark, err := parseMark(content)
+	if err != nil {
+		return &Error{Op: "open", Object: path, Err: err, Hint: restoreHint}
 	}
 	switch {
 	case mark.ID != o.ArchiveID:
@@ -64,7 +97,7 @@ func checkArchive(fsys durable.FS, dir, format string, o Opening, holdsMail bool
 func checkUnclaimed(dir string, o Opening, holdsMail bool) error {
 	if holdsCopies(o) {
 		return &Error{Op: "open", Object: dir, Err: fmt.Errorf("%w: the ledger holds copies in it, but it has no %s", ErrDamaged, archiveFile),
-			Hint: "was the archive moved or deleted? put it back where it was; nothing is deleted on the server until then"}
+			Hint: putBackHint}
 	}
 	if holdsMail {
 		return &Error{Op: "open", Object: dir, Err: fmt.Errorf("%w: it holds mail, but no %s and the ledger knows nothing of it", ErrForeign, archiveFile),
@@ -87,14 +120,14 @@ func holdsCopies(o Opening) bool {
 // making dir where it does not exist.
 func claimArchive(fsys durable.FS, dir, format string, o Opening) error {
 	mark := archiveMark{ID: o.ArchiveID, Generation: o.Generation, Maildrop: o.Maildrop, Format: format}
-	content, err := json.MarshalIndent(mark, "", "  ")
+	content, err := mark.encode()
 	if err != nil {
 		return &Error{Op: "open", Object: dir, Err: err}
 	}
 	err = durable.MkdirAll(fsys, dir)
 	if err == nil {
 		err = durable.Publish(fsys, filepath.Join(dir, archiveFile), func(w io.Writer) error {
-			_, err := w.Write(append(content, '\n'))
+			_, err := w.Write(content)
 			return err
 		})
 	}

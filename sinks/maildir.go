@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"runtime"
 
@@ -60,7 +61,7 @@ func OpenMaildir(ctx context.Context, cfg MaildirConfig, o Opening) (Sink, error
 		return nil, err
 	}
 	s := &maildirSink{cfg: cfg, maildrop: o.Maildrop}
-	for _, step := range []func(Opening) error{s.check, s.claim, s.sweep, s.moveUncommittedAside} {
+	for _, step := range []func(Opening) error{s.check, s.claim, s.sweep, s.setAside, s.moveUncommittedAside} {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
@@ -87,7 +88,7 @@ func (s *maildirSink) check(o Opening) error {
 	for _, folder := range []string{maildirNew, maildirCur} {
 		if _, err := s.cfg.FS.Lstat(s.cfg.path(folder)); err != nil {
 			return s.fail(s.cfg.path(folder), damaged(err),
-				"mail may leave a maildir, its folders may not: put it back where it was; nothing is deleted on the server until then")
+				"mail may leave a maildir, its folders may not: "+putBackHint)
 		}
 	}
 	for c := range o.Copies {
@@ -125,6 +126,30 @@ func (s *maildirSink) sweep(Opening) error {
 		}
 		if err := s.cfg.FS.Remove(s.cfg.path(maildirTmp, e.Name())); err != nil {
 			return s.fail(s.cfg.path(maildirTmp, e.Name()), err, "")
+		}
+	}
+	return nil
+}
+
+// setAside moves to quarantine the files of lost copies: those that hold
+// something else, and sound ones, which a repair that was killed has written or
+// which came back. From there they are stored anew, if nothing better is at hand.
+func (s *maildirSink) setAside(o Opening) error {
+	if o.Lost == nil {
+		return nil
+	}
+	a := newAside(s.cfg.FS, s.cfg.Dir, o.Quarantine, o.Maildrop)
+	index := maildirIndex{cfg: s.cfg}
+	if err := index.scan(); err != nil {
+		return s.fail(s.cfg.Dir, err, "")
+	}
+	for c := range o.Lost {
+		p, err := parseMaildirPlace(c.Where)
+		if err != nil || !index.has(p.id) {
+			continue
+		}
+		if err := a.move(index.files[p.id]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return s.fail(s.cfg.path(index.files[p.id]), err, "")
 		}
 	}
 	return nil

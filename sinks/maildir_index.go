@@ -66,6 +66,14 @@ func (x *maildirIndex) modTimes() (times [2]time.Time, err error) {
 	return times, nil
 }
 
+// has tells whether a file with the id was there at the last scan.
+func (x *maildirIndex) has(id string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	_, ok := x.files[id]
+	return ok
+}
+
 // open opens the file with the id, wherever it is by now. A file that is in
 // neither folder is an fs.ErrNotExist.
 func (x *maildirIndex) open(id string) (durable.File, error) {

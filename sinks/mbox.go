@@ -116,19 +116,29 @@ func (s span) end() int64 { return s.at + s.len }
 
 // place says where a copy lies; a Where is its printed form, such as
 //
-//	000001.mbox.zst@0+65123:5001+4711,raw,noeol
+//	000001.mbox.zst@0+65123~1a2b3c4d:5001+4711,raw~5e6f7081,noeol
 type place struct {
 	segment string
-	frame   span // in the segment, compressed
-	text    span // in the frame, decompressed
-	raw     bool // the octets are in a sidecar: an LF had no CR
-	noEOL   bool // the message does not end with a line end, though its text does
+	frame   span     // in the segment, compressed
+	sum     checksum // of the frame as it is stored
+	text    span     // in the frame, decompressed
+	raw     bool     // the octets are in a sidecar: an LF had no CR
+	rawSum  checksum // of the sidecar as it is stored
+	noEOL   bool     // the message does not end with a line end, though its text does
 }
 
+// frameID tells frames apart.
+type frameID struct {
+	segment string
+	span
+}
+
+func (p place) frameID() frameID { return frameID{p.segment, p.frame} }
+
 func (p place) where() Where {
-	w := fmt.Sprintf("%s@%d+%d:%d+%d", p.segment, p.frame.at, p.frame.len, p.text.at, p.text.len)
+	w := fmt.Sprintf("%s@%d+%d%s:%d+%d", p.segment, p.frame.at, p.frame.len, p.sum.suffix(), p.text.at, p.text.len)
 	if p.raw {
-		w += ",raw"
+		w += ",raw" + p.rawSum.suffix()
 	}
 	if p.noEOL {
 		w += ",noeol"
@@ -141,12 +151,17 @@ func parsePlace(w Where) (place, error) {
 	var p place
 	rest := string(w)
 	rest, p.noEOL = strings.CutSuffix(rest, ",noeol")
-	rest, p.raw = strings.CutSuffix(rest, ",raw")
+	rest, raw, isRaw := strings.Cut(rest, ",raw")
 	segment, rest, _ := strings.Cut(rest, "@")
 	frame, text, _ := strings.Cut(rest, ":")
-	p.segment = segment
+	frame, sum, summed := strings.Cut(frame, "~")
+	p.segment, p.raw = segment, isRaw
 	_, ok := segmentNumber(segment)
 	ok = ok && parseSpan(&p.frame, frame) && parseSpan(&p.text, text)
+	ok = ok && (!summed || p.sum.parse(sum))
+	if raw != "" {
+		ok = ok && raw[0] == '~' && p.rawSum.parse(raw[1:])
+	}
 	if !ok || len(w) > 200 {
 		return place{}, fmt.Errorf("%.100q is no place in an mbox archive", string(w))
 	}
@@ -180,7 +195,8 @@ NNNNNN.index.jsonl
     compressed frame in the segment, "at" the offset and length of its text in
     the decompressed frame, "sha256" the digest of the message as it came off
     the wire (CRLF line ends), "sha256_lf" with LF line ends. "no_eol" marks a
-    message that did not end with a line end.
+    message that did not end with a line end. "line_crc32c" is the CRC-32C of
+    the line without this field.
 raw/SHA256.eml.zst
     Messages with line ends that mbox cannot express, octet for octet.
 popmigrate.id

@@ -15,7 +15,6 @@ import (
 	"slices"
 
 	"popmigrate/internal/durable"
-	"popmigrate/internal/header"
 )
 
 // indexLine is one message in an index. The order of the fields is part of
@@ -24,7 +23,9 @@ type indexLine struct {
 	Segment   string   `json:"segment"`
 	Frame     [2]int64 `json:"frame"` // offset and length in the segment
 	At        [2]int64 `json:"at"`    // offset and length in the decompressed frame
+	Sum       checksum `json:"frame_crc32c,omitzero"`
 	Raw       bool     `json:"raw,omitempty"`
+	RawSum    checksum `json:"raw_crc32c,omitzero"`
 	NoEOL     bool     `json:"no_eol,omitempty"`
 	Ordinal   int64    `json:"ordinal"`
 	UniqueID  string   `json:"unique_id"`
@@ -35,11 +36,13 @@ type indexLine struct {
 	Date      string   `json:"date"`
 	From      string   `json:"from"`
 	Session   string   `json:"session"`
+	// and, always last, "line_crc32c": see seal
 }
 
 func lineOf(m *Message, p place, lf Digest) indexLine {
 	return indexLine{
-		Segment: p.segment, Frame: [2]int64{p.frame.at, p.frame.len}, At: [2]int64{p.text.at, p.text.len}, Raw: p.raw, NoEOL: p.noEOL,
+		Segment: p.segment, Frame: [2]int64{p.frame.at, p.frame.len}, At: [2]int64{p.text.at, p.text.len},
+		Sum: p.sum, Raw: p.raw, RawSum: p.rawSum, NoEOL: p.noEOL,
 		Ordinal: m.Ordinal, UniqueID: m.UniqueID, Octets: m.Octets, SHA256: m.Digest, SHA256LF: lf,
 		MessageID: m.MessageID, Date: m.Date, From: m.From, Session: m.Session,
 	}
@@ -47,7 +50,8 @@ func lineOf(m *Message, p place, lf Digest) indexLine {
 
 // place returns where the line's message lies, if the line makes sense.
 func (l *indexLine) place() (place, error) {
-	p := place{segment: l.Segment, frame: span{l.Frame[0], l.Frame[1]}, text: span{l.At[0], l.At[1]}, raw: l.Raw, noEOL: l.NoEOL}
+	p := place{segment: l.Segment, frame: span{l.Frame[0], l.Frame[1]}, sum: l.Sum,
+		text: span{l.At[0], l.At[1]}, raw: l.Raw, rawSum: l.RawSum, noEOL: l.NoEOL}
 	return parsePlace(p.where())
 }
 
@@ -56,12 +60,70 @@ func (p place) beginning(buf []byte) []byte {
 	return fmt.Appendf(buf[:0], `{"segment":%q,"frame":[%d,%d],"at":[%d,%d],`, p.segment, p.frame.at, p.frame.len, p.text.at, p.text.len)
 }
 
+// encode returns the line as it stands in an index, with its line end.
+func (l *indexLine) encode() ([]byte, error) {
+	var buf bytes.Buffer
+	encoder := json.NewEncoder(&buf)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(l); err != nil {
+		return nil, err
+	}
+	return seal(bytes.TrimSuffix(buf.Bytes(), []byte{'\n'})), nil
+}
+
+const (
+	sealField  = `,"line_crc32c":"`
+	sealLength = len(sealField) + len(`1a2b3c4d"}`)
+)
+
+// seal puts the checksum of a line into it, as its last field, and ends it.
+func seal(line []byte) []byte {
+	return fmt.Appendf(line[:len(line)-1], `%s%s"}`+"\n", sealField, checksumOf(line))
+}
+
+var errLineChanged = errors.New("it does not have the checksum that it was written with")
+
+// checkSeal tells whether a line, without its line end, is as it was written.
+// One from before there were checksums is taken as it is.
+func checkSeal(line []byte) error {
+	body, sealed := line, false
+	if at := len(line) - sealLength; at > 0 {
+		body, sealed = line[:at], bytes.HasPrefix(line[at:], []byte(sealField))
+	}
+	if !sealed {
+		if bytes.Contains(line, []byte("_crc32c")) {
+			return errLineChanged
+		}
+		return nil
+	}
+	sum := summer{}
+	sum.Write(body)
+	sum.Write([]byte{'}'})
+	if string(line[len(body)+len(sealField):]) != sum.sum().String()+`"}` {
+		return errLineChanged
+	}
+	return nil
+}
+
+// parseLine reads a line without its line end.
+func parseLine(line []byte) (l indexLine, p place, err error) {
+	if err = checkSeal(line); err == nil {
+		err = json.Unmarshal(line, &l)
+	}
+	if err == nil {
+		p, err = l.place()
+	}
+	return l, p, err
+}
+
 // writeLines writes lines as they stand in an index.
 func writeLines(w io.Writer, lines []indexLine) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
 	for i := range lines {
-		if err := encoder.Encode(&lines[i]); err != nil {
+		line, err := lines[i].encode()
+		if err == nil {
+			_, err = w.Write(line)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -135,7 +197,7 @@ func compareIndex(cfg MboxConfig, name string, s *segmentState) (indexState, err
 	}
 	defer file.Close()
 	state := indexSame
-	r := bufio.NewReaderSize(file, 64<<10)
+	r := bufio.NewReaderSize(file, maxIndexLine)
 	var begin []byte
 	for {
 		line, err := r.ReadSlice('\n')
@@ -145,20 +207,17 @@ func compareIndex(cfg MboxConfig, name string, s *segmentState) (indexState, err
 		if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
 			return 0, err
 		}
+		bare, whole := bytes.CutSuffix(line, []byte{'\n'})
 		if state == indexSame && s.indexed.lines < len(s.places) {
 			begin = s.places[s.indexed.lines].beginning(begin)
-			if bytes.HasPrefix(line, begin) && bytes.HasSuffix(line, []byte("}\n")) {
+			if whole && bytes.HasPrefix(bare, begin) && checkSeal(bare) == nil {
 				s.indexed.lines++
 				s.indexed.octets += int64(len(line))
 				continue
 			}
 		}
 		state = indexDiffers
-		var l indexLine
-		if json.Unmarshal(line, &l) != nil {
-			continue
-		}
-		if p, err := l.place(); err == nil && p.frame.at >= s.end {
+		if _, p, err := parseLine(bare); err == nil && indexName(p.segment) == name && p.frame.at >= s.end {
 			return indexAhead, nil
 		}
 	}
@@ -215,38 +274,4 @@ func rebuildIndex(ctx context.Context, cfg MboxConfig, s *segmentState, copies i
 		return &Error{Op: "rebuild index", Object: cfg.path(name), Err: err}
 	}
 	return nil
-}
-
-// line makes the index line of a copy from the archive.
-func (r *mboxReader) line(ctx context.Context, c Copy) (indexLine, error) {
-	p, err := parsePlace(c.Where)
-	if err != nil {
-		return indexLine{}, r.fail("read", c, err)
-	}
-	body, err := r.Read(ctx, c)
-	if err != nil {
-		return indexLine{}, err
-	}
-	defer body.Close()
-	sums := newFormSums()
-	head := &headKeeper{}
-	if _, err := io.Copy(io.MultiWriter(sums, head), body); err != nil {
-		return indexLine{}, r.fail("read", c, err)
-	}
-	wire, lf := sums.digests()
-	if wire != c.Digest {
-		return indexLine{}, r.fail("read", c, errCopyDiffers)
-	}
-	f := header.Scan(head.octets)
-	m := Message{Ordinal: c.Ordinal, UniqueID: c.UniqueID, Session: c.Session, Octets: c.Octets, Digest: c.Digest,
-		Summary: Summary{MessageID: f.MessageID, From: f.From, Date: f.Date}}
-	return lineOf(&m, p, lf), nil
-}
-
-// headKeeper keeps the beginning of what is written to it.
-type headKeeper struct{ octets []byte }
-
-func (k *headKeeper) Write(p []byte) (int, error) {
-	k.octets = append(k.octets, p[:min(len(p), header.MaxSection-len(k.octets))]...)
-	return len(p), nil
 }

@@ -36,6 +36,8 @@ type mboxOpening struct {
 	temps    []string                 // what an unfinished publication left, relative to Dir
 	rebuild  []*segmentState          // whose index does not list exactly the committed copies
 	sidecars map[string]int64         // name of each sidecar that a copy needs, and an ordinal that does
+	lost     map[string]bool          // segments and sidecars of which only lost copies are known
+	newest   int                      // highest number of a segment that ever held a copy
 	readme   bool                     // is there
 }
 
@@ -49,8 +51,8 @@ func OpenMbox(ctx context.Context, cfg MboxConfig, o Opening) (Sink, error) {
 	if err != nil {
 		return nil, &Error{Op: "open", Object: cfg.Dir, Err: err}
 	}
-	m := &mboxOpening{cfg: cfg, opening: o, segments: map[string]*segmentState{}, indexes: map[string]bool{}, sidecars: map[string]int64{}}
-	for _, step := range []func() error{m.list, m.readCopies, m.checkOwner, m.checkSegments, m.checkIndexes, m.claim, m.sweep, m.cutTails} {
+	m := &mboxOpening{cfg: cfg, opening: o, segments: map[string]*segmentState{}, indexes: map[string]bool{}, sidecars: map[string]int64{}, lost: map[string]bool{}}
+	for _, step := range []func() error{m.list, m.readCopies, m.readLost, m.checkOwner, m.checkSegments, m.checkIndexes, m.claim, m.setAside, m.sweep, m.cutTails} {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
@@ -84,7 +86,7 @@ func (m *mboxOpening) list() error {
 				return m.fail(name, err, "")
 			}
 			m.segments[name] = &segmentState{name: name, number: number, octets: info.Size(), exists: true}
-		} else if _, ok := indexNumber(name); ok {
+		} else if _, ok := indexNumber(name); ok && !e.IsDir() {
 			m.indexes[name] = true
 		} else if strings.HasSuffix(name, durable.TempSuffix) {
 			m.temps = append(m.temps, name)
@@ -137,12 +139,12 @@ func (m *mboxOpening) readCopies() error {
 func (m *mboxOpening) checkOwner() error {
 	holdsMail := false
 	for _, s := range m.segments {
-		holdsMail = holdsMail || s.exists
+		holdsMail = holdsMail || s.exists && !m.lost[s.name]
 	}
 	return checkArchive(m.cfg.FS, m.cfg.Dir, mboxFormat, m.opening, holdsMail)
 }
 
-const restoreHint = "restore it from a backup; nothing of this maildrop is deleted on the server until then"
+const restoreHint = "restore it from a backup, or have popmigrate run --repair replace what it held; nothing of this maildrop is deleted on the server until then"
 
 // checkSegments wants all that the ledger has committed to be there.
 func (m *mboxOpening) checkSegments() error {
@@ -181,7 +183,7 @@ func (m *mboxOpening) checkIndexes() error {
 		}
 	}
 	for name := range m.indexes {
-		if byIndex[name] == nil {
+		if byIndex[name] == nil && !m.lost[name] {
 			byIndex[name] = &segmentState{name: name} // of a segment that is gone
 		}
 	}
@@ -238,15 +240,14 @@ func (m *mboxOpening) sweep() error {
 // segment that had a torn tail is left alone from then on: it may lie on a
 // sick part of the device, and this process may have failed to sync it.
 func (m *mboxOpening) sink(codec codec) *mboxSink {
-	sink := &mboxSink{cfg: m.cfg, codec: codec}
+	sink := &mboxSink{cfg: m.cfg, codec: codec, number: m.newest}
 	var newest *segmentState
 	for _, s := range m.segments {
 		if len(s.places) > 0 && (newest == nil || s.number > newest.number) {
 			newest = s
 		}
 	}
-	if newest != nil {
-		sink.number = newest.number
+	if newest != nil && newest.number == m.newest {
 		if newest.octets == newest.end && compressionOf(newest.name) == m.cfg.Compression {
 			sink.segment, sink.end = newest.name, newest.end
 		}

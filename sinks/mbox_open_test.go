@@ -88,9 +88,14 @@ func TestMboxOpeningRefuses(t *testing.T) {
 		}, ErrDamaged, archiveFile},
 		{"unreadable id", func(t *testing.T, fsys *durabletest.FS, l *mboxLedger) {
 			edit(t, fsys, dir+archiveFile, func(b []byte) []byte { return b[:len(b)/2] })
-		}, ErrForeign, archiveFile},
+		}, ErrDamaged, archiveFile},
 		{"another format", func(t *testing.T, fsys *durabletest.FS, l *mboxLedger) {
-			edit(t, fsys, dir+archiveFile, func(b []byte) []byte { return []byte(strings.Replace(string(b), `"mbox"`, `"maildir"`, 1)) })
+			edit(t, fsys, dir+archiveFile, func(b []byte) []byte {
+				mark, _ := parseMark(b)
+				mark.Format = "maildir"
+				b, _ = mark.encode()
+				return b
+			})
 		}, ErrForeign, "maildir"},
 		{"segment missing", func(t *testing.T, fsys *durabletest.FS, l *mboxLedger) { remove(t, fsys, dir+"000001.mbox.zst") }, ErrDamaged, "000001.mbox.zst"},
 		{"segment cut", func(t *testing.T, fsys *durabletest.FS, l *mboxLedger) {

@@ -12,8 +12,6 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
-
-	"popmigrate/internal/durable"
 )
 
 // mboxScratch is what working on a frame needs; it is used again and again.
@@ -82,7 +80,7 @@ func (s *mboxSink) readBack(ctx context.Context, frames []*mboxFrame, end int64)
 }
 
 func (s *mboxSink) checkFrame(file io.ReaderAt, f *mboxFrame, scratch *mboxScratch) error {
-	text, err := readFrame(file, s.codec, f.span, scratch)
+	text, err := readFrame(file, s.codec, f.span, f.places[0].sum, scratch)
 	if err != nil {
 		return err
 	}
@@ -101,8 +99,12 @@ func (s *mboxSink) checkFrame(file io.ReaderAt, f *mboxFrame, scratch *mboxScrat
 	return nil
 }
 
-// readFrame returns the text of a frame, which scratch owns.
-func readFrame(file io.ReaderAt, codec codec, frame span, scratch *mboxScratch) ([]byte, error) {
+// errChecksum says that something was changed that belongs to no message.
+var errChecksum = errors.New("the stored octets do not have the checksum that they had when they were verified")
+
+// readFrame returns the text of a frame that is stored with the checksum
+// want; scratch owns it.
+func readFrame(file io.ReaderAt, codec codec, frame span, want checksum, scratch *mboxScratch) ([]byte, error) {
 	if int64(cap(scratch.file)) < frame.len {
 		scratch.file = make([]byte, frame.len)
 	}
@@ -113,6 +115,9 @@ func readFrame(file io.ReaderAt, codec codec, frame span, scratch *mboxScratch) 
 		}
 		return nil, err
 	}
+	if !want.agrees(checksumOf(stored)) {
+		return nil, errChecksum
+	}
 	text, err := codec.decode(scratch.text[:0], stored)
 	if err != nil {
 		return nil, err
@@ -122,7 +127,7 @@ func readFrame(file io.ReaderAt, codec codec, frame span, scratch *mboxScratch) 
 }
 
 func (s *mboxSink) checkLarge(file io.ReaderAt, f *mboxFrame, comparer *entryComparer) error {
-	r, err := openFrame(file, s.codec, f.span)
+	r, err := openFrame(file, s.codec, f.span, f.places[0].sum)
 	if err != nil {
 		return err
 	}
@@ -148,7 +153,7 @@ func (s *mboxSink) compare(f *mboxFrame, i int, comparer *entryComparer) error {
 		}
 		return nil
 	}
-	return checkSidecar(s.cfg, s.codec, rawName(m.Digest, s.segment), m.Octets, m.Digest, lf)
+	return checkSidecar(s.cfg, s.codec, f.places[i], m.Octets, m.Digest, lf)
 }
 
 // entryComparer decodes an entry and takes the digests of what comes out.
@@ -175,26 +180,6 @@ func (c *entryComparer) end() (octets int64, wire, lf Digest, err error) {
 	c.wire.Sum(wire[:0])
 	c.lf.Sum(lf[:0])
 	return c.decoder.octets, wire, lf, nil
-}
-
-// checkSidecar reads a message that is stored octet for octet and compares it
-// with its digest, and with the entry that stands for it in the segment.
-func checkSidecar(cfg MboxConfig, codec codec, name string, octets int64, wire, lf Digest) error {
-	r, err := openSidecar(cfg, codec, name)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	sums := newFormSums()
-	n, err := io.Copy(sums, r)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	gotWire, gotLF := sums.digests()
-	if n != octets || gotWire != wire || gotLF != lf {
-		return fmt.Errorf("%s: %w", name, errDiffers)
-	}
-	return nil
 }
 
 // formSums takes the digests of the wire form written to it and of its LF form.
@@ -231,58 +216,43 @@ func (s *formSums) digests() (wire, lf Digest) {
 	return wire, lf
 }
 
-// openFrame streams the text of a frame. At its end it checks that nothing
-// follows in the stretch of the file that is the frame's.
-func openFrame(file io.ReaderAt, codec codec, frame span) (io.ReadCloser, error) {
-	stored := bufio.NewReaderSize(io.NewSectionReader(file, frame.at, frame.len), 64<<10)
-	text, err := codec.reader(stored)
-	if err != nil {
-		return nil, err
-	}
-	return &strictReader{text: text, stored: stored}, nil
+// openFrame streams the text of a frame that is stored with the checksum want.
+// At its end it checks that nothing follows in the stretch of the file that is
+// the frame's.
+func openFrame(file io.ReaderAt, codec codec, frame span, want checksum) (io.ReadCloser, error) {
+	return newStrictReader(io.NewSectionReader(file, frame.at, frame.len), codec, want)
 }
 
-// strictReader ends without error only where what it reads from ends too.
+// strictReader ends without error only where what it reads from ends too and
+// has the checksum that it is to have.
 type strictReader struct {
 	text   io.ReadCloser
 	stored *bufio.Reader
+	summer summer
+	want   checksum
+}
+
+func newStrictReader(from io.Reader, codec codec, want checksum) (*strictReader, error) {
+	r := &strictReader{want: want}
+	r.stored = bufio.NewReaderSize(io.TeeReader(from, &r.summer), 64<<10)
+	var err error
+	r.text, err = codec.reader(r.stored)
+	return r, err
 }
 
 func (r *strictReader) Read(p []byte) (int, error) {
 	n, err := r.text.Read(p)
 	if err == io.EOF {
-		switch _, more := r.stored.Peek(1); more {
-		case io.EOF:
-		case nil:
+		switch _, more := r.stored.Peek(1); {
+		case more == nil:
 			return n, errors.New("octets after the end of the frame")
-		default:
+		case more != io.EOF:
 			return n, more
+		case !r.want.agrees(r.summer.sum()):
+			return n, errChecksum
 		}
 	}
 	return n, err
 }
 
 func (r *strictReader) Close() error { return r.text.Close() }
-
-// openSidecar streams a message that is stored octet for octet.
-func openSidecar(cfg MboxConfig, codec codec, name string) (io.ReadCloser, error) {
-	file, err := cfg.FS.OpenFile(cfg.path(name), os.O_RDONLY, 0)
-	if err != nil {
-		return nil, err
-	}
-	durable.DropCache(file)
-	stored := bufio.NewReaderSize(file, 64<<10)
-	text, err := codec.reader(stored)
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	return &sidecarReader{strictReader{text: text, stored: stored}, file}, nil
-}
-
-type sidecarReader struct {
-	strictReader
-	file durable.File
-}
-
-func (r *sidecarReader) Close() error { return errors.Join(r.strictReader.Close(), r.file.Close()) }

@@ -185,7 +185,7 @@ func (s *mboxSink) write(ctx context.Context, frames []*mboxFrame) (int64, error
 			return 0, err
 		}
 		for _, f := range frames[:n] {
-			f.settle(s.segment, span{end, int64(len(*f.compressed))})
+			f.settle(s.segment, span{end, int64(len(*f.compressed))}, checksumOf(*f.compressed))
 			_, err := s.file.WriteAt(*f.compressed, end)
 			compressedPool.Put(f.compressed)
 			f.compressed = nil
@@ -200,10 +200,10 @@ func (s *mboxSink) write(ctx context.Context, frames []*mboxFrame) (int64, error
 }
 
 // settle enters where the frame lies.
-func (f *mboxFrame) settle(segment string, where span) {
+func (f *mboxFrame) settle(segment string, where span, sum checksum) {
 	f.span = where
 	for i := range f.places {
-		f.places[i].segment, f.places[i].frame = segment, where
+		f.places[i].segment, f.places[i].frame, f.places[i].sum = segment, where, sum
 	}
 }
 
@@ -233,7 +233,8 @@ func (s *mboxSink) stream(ctx context.Context, f *mboxFrame, at int64) error {
 		return err
 	}
 	defer release()
-	file := &counter{w: io.NewOffsetWriter(s.file, at)}
+	var sum summer
+	file := &counter{w: io.MultiWriter(io.NewOffsetWriter(s.file, at), &sum)}
 	buffered := bufio.NewWriterSize(file, 256<<10)
 	compressor, err := s.codec.writer(buffered)
 	if err != nil {
@@ -249,7 +250,7 @@ func (s *mboxSink) stream(ctx context.Context, f *mboxFrame, at int64) error {
 	}
 	f.text = text.octets
 	f.places[0] = place{text: span{0, text.octets}, raw: encoder.bareLF, noEOL: encoder.noFinalEOL}
-	f.settle(s.segment, span{at, file.octets})
+	f.settle(s.segment, span{at, file.octets}, sum.sum())
 	return nil
 }
 
@@ -266,57 +267,6 @@ func (c *counter) Write(p []byte) (int, error) {
 }
 
 func messageError(m *Message, err error) error { return fmt.Errorf("message %d: %w", m.Ordinal, err) }
-
-// publishSidecars stores, octet for octet, the messages that mboxrd cannot carry.
-func (s *mboxSink) publishSidecars(ctx context.Context, frames []*mboxFrame) error {
-	for _, f := range frames {
-		for i := range f.messages {
-			if !f.places[i].raw {
-				continue
-			}
-			octets, err := s.publishSidecar(ctx, &f.messages[i])
-			if err != nil {
-				return messageError(&f.messages[i], err)
-			}
-			if f.added == nil {
-				f.added = make([]int64, len(f.messages))
-			}
-			f.added[i] = octets
-		}
-	}
-	return nil
-}
-
-func (s *mboxSink) publishSidecar(ctx context.Context, m *Message) (octets int64, err error) {
-	if !s.hasRawDir {
-		if err := durable.MkdirAll(s.cfg.FS, s.cfg.path(rawDir)); err != nil {
-			return 0, err
-		}
-		s.hasRawDir = true
-	}
-	release, err := acquire(ctx, s.cfg.Codecs.large)
-	if err != nil {
-		return 0, err
-	}
-	defer release()
-	err = durable.Publish(s.cfg.FS, s.cfg.path(rawName(m.Digest, s.segment)), func(w io.Writer) error {
-		file := &counter{w: w}
-		compressor, err := s.codec.writer(file)
-		if err != nil {
-			return err
-		}
-		body, err := m.Open()
-		if err != nil {
-			return err
-		}
-		defer body.Close()
-		_, err = io.Copy(compressor, body)
-		err = errors.Join(err, compressor.Close())
-		octets = file.octets
-		return err
-	})
-	return octets, err
-}
 
 // Committed implements Sink.
 func (s *mboxSink) Committed(ctx context.Context) error {

@@ -4,224 +4,324 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
+	"io/fs"
 	"maps"
-	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"popmigrate/internal/durable"
 )
 
-// VerifyMbox reads an archive again. Of the copies that sample picks (all,
-// where it is nil) it compares the octets with the digest and reports each,
-// with nil or with an error that wraps ErrDamaged or says why it could not be
-// read. Of all copies it checks the layout: frames fill each segment, and
-// messages each frame, without gap, overlap or surplus. Of frames from which
-// nothing was sampled it does not know the end.
+// VerifyMbox verifies an archive and changes nothing. Each copy that is picked
+// is read, decoded and compared with its digest, and so is its line in the
+// index. In any case it checks the id, that frames fill each segment and
+// messages each frame without gap, overlap or surplus (the end of a frame from
+// which nothing was picked is not known), that each index lists exactly the
+// copies, and that every file has a reason to be there.
 //
-// The error it returns is what is wrong with the layout, or that the archive
-// could not be read at all. Copies are verified fastest in the order they lie.
-func VerifyMbox(ctx context.Context, cfg MboxConfig, copies iter.Seq[Copy], sample func(Copy) bool, report func(Copy, error)) error {
+// What is wrong is told to check.Found; the error is ctx's, or says why the
+// archive could not be looked at.
+func VerifyMbox(ctx context.Context, cfg MboxConfig, check Check) error {
 	r, err := newMboxReader(cfg)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	r.texts = map[place]int64{}
-	layout := map[string][]place{}
-	for c := range copies {
+	v := &mboxInspection{inspection: inspection{&check, r.cfg.FS, r.cfg.Dir}, reader: r, lines: bufio.NewReaderSize(nil, maxIndexLine),
+		segments: map[string]*segmentCheck{}, sidecars: map[string]bool{}}
+	if err := v.copies(ctx); err != nil {
+		return err
+	}
+	if err := v.list(); err != nil || v.gone {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.segments)) {
+		if err := v.segment(ctx, v.segments[name]); err != nil {
+			return err
+		}
+	}
+	v.strays()
+	return nil
+}
+
+// mboxInspection is a verification of an mbox archive under way.
+type mboxInspection struct {
+	inspection
+	reader   *mboxReader
+	lines    *bufio.Reader            // for one index after the other
+	segments map[string]*segmentCheck // by name; those on disk and those that copies name
+	indexes  []string
+	others   []string        // files that are neither, relative to dir
+	sidecars map[string]bool // that copies need, relative to dir: whether they are there
+	newest   int             // highest number of a segment with copies
+	gone     bool            // nothing is there
+	changed  changedFrame    // that was told of last
+}
+
+// segmentCheck is one segment.
+type segmentCheck struct {
+	name    string
+	number  int
+	octets  int64 // of the file, -1 where there is none
+	copies  []placedCopy
+	damaged bool
+}
+
+// spoiled tells of damage to a segment as a whole.
+func (v *mboxInspection) spoiled(s *segmentCheck, format string, args ...any) {
+	s.damaged = true
+	v.damage(s.name, format, args...)
+}
+
+type placedCopy struct {
+	Copy
+	place place
+}
+
+func (v *mboxInspection) segmentCheck(name string) *segmentCheck {
+	s := v.segments[name]
+	if s == nil {
+		number, _ := segmentNumber(name)
+		s = &segmentCheck{name: name, number: number, octets: -1}
+		v.segments[name] = s
+	}
+	return s
+}
+
+// copies shares the copies out among their segments, in the order they lie.
+func (v *mboxInspection) copies(ctx context.Context) error {
+	for c := range v.check.Copies {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
 		p, err := parsePlace(c.Where)
 		if err != nil {
-			report(c, r.fail("verify", c, damaged(err)))
+			v.found(Finding{File: v.dir, Copy: &c, Err: damaged(err)})
 			continue
 		}
-		layout[p.segment] = append(layout[p.segment], p)
-		if sample == nil || sample(c) {
-			report(c, r.check(ctx, c, p))
+		s := v.segmentCheck(p.segment)
+		p.segment = s.name // one string for all
+		s.copies = append(s.copies, placedCopy{c, p})
+		v.newest = max(v.newest, s.number)
+		if p.raw {
+			v.sidecars[rawName(c.Digest, p.segment)] = false
 		}
 	}
-	return r.checkLayout(layout)
-}
-
-// check compares one copy with its digest.
-func (r *mboxReader) check(ctx context.Context, c Copy, p place) error {
-	body, err := r.Read(ctx, c)
-	if err != nil {
-		return err
-	}
-	octets, wire, lf, err := digestsOf(body)
-	if err != nil {
-		return err
-	}
-	if octets != c.Octets || wire != c.Digest {
-		return r.fail("verify", c, errCopyDiffers)
-	}
-	if p.raw { // the entry in the segment is to say the same as the sidecar
-		entry, err := r.openEntry(c, p)
-		if err != nil {
-			return r.fail("verify", c, damaged(err))
-		}
-		_, _, entryLF, err := digestsOf(entry)
-		if err != nil {
-			return err
-		}
-		if entryLF != lf {
-			return r.fail("verify", c, errCopyDiffers)
-		}
-	}
-	if p.text.at == 0 && p.text.len > streamedText {
-		r.texts[place{segment: p.segment, frame: p.frame}] = p.text.len // read to the frame's end
+	for _, s := range v.segments {
+		slices.SortFunc(s.copies, func(a, b placedCopy) int {
+			return cmp.Or(cmp.Compare(a.place.frame.at, b.place.frame.at), cmp.Compare(a.place.text.at, b.place.text.at))
+		})
 	}
 	return nil
 }
 
-// digestsOf reads body to its end and closes it.
-func digestsOf(body io.ReadCloser) (octets int64, wire, lf Digest, err error) {
-	defer body.Close()
-	sums := newFormSums()
-	if octets, err = io.Copy(sums, body); err != nil {
-		return 0, wire, lf, err
+// list finds out what is on disk.
+func (v *mboxInspection) list() error {
+	known := len(v.segments)
+	entries, err := durable.ReadDir(v.fsys, v.dir)
+	if err != nil {
+		return &Error{Op: "verify", Object: v.dir, Err: err}
 	}
-	wire, lf = sums.digests()
-	return octets, wire, lf, nil
+	there := false // a segment that copies name
+	for _, e := range entries {
+		name := e.Name()
+		_, isSegment := segmentNumber(name)
+		_, isIndex := indexNumber(name)
+		switch {
+		case name == readmeFile || name == archiveFile || name == rawDir && e.IsDir():
+		case isSegment && !e.IsDir():
+			info, err := e.Info()
+			if err != nil {
+				return &Error{Op: "verify", Object: v.path(name), Err: err}
+			}
+			s := v.segmentCheck(name)
+			s.octets = info.Size()
+			there = there || len(s.copies) > 0
+		case isIndex && !e.IsDir():
+			v.indexes = append(v.indexes, name)
+		default:
+			v.others = append(v.others, name)
+		}
+	}
+	marked, err := v.checkMark(mboxFormat)
+	if err != nil {
+		return err
+	}
+	if !marked && known > 0 && !there {
+		copies := 0
+		for _, s := range v.segments {
+			copies += len(s.copies)
+		}
+		v.absent(copies)
+		v.gone = true
+	} else if !marked && len(v.segments) > 0 {
+		v.unmarked()
+	}
+	return v.listSidecars()
 }
 
-// checkLayout checks that the places fill their segments, and that there is
-// no other segment.
-func (r *mboxReader) checkLayout(layout map[string][]place) error {
-	var problems []error
-	problem := func(name string, format string, args ...any) {
-		err := fmt.Errorf("%w: %s", ErrDamaged, fmt.Sprintf(format, args...))
-		problems = append(problems, &Error{Op: "verify", Object: r.cfg.path(name), Err: err})
-	}
-	entries, err := durable.ReadDir(r.cfg.FS, r.cfg.Dir)
+func (v *mboxInspection) listSidecars() error {
+	entries, err := durable.ReadDir(v.fsys, v.path(rawDir))
 	if err != nil {
-		return &Error{Op: "verify", Object: r.cfg.Dir, Err: err}
+		return &Error{Op: "verify", Object: v.path(rawDir), Err: err}
 	}
 	for _, e := range entries {
-		if _, ok := segmentNumber(e.Name()); ok && layout[e.Name()] == nil {
-			problem(e.Name(), "no message is known to lie in this segment")
+		name := filepath.Join(rawDir, e.Name())
+		if _, needed := v.sidecars[name]; needed {
+			v.sidecars[name] = true
+		} else {
+			v.others = append(v.others, name)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(layout)) {
-		info, err := r.cfg.FS.Lstat(r.cfg.path(name))
-		if err != nil {
-			problem(name, "%v", err)
-			continue
-		}
-		end, fault := r.walk(layout[name])
-		if fault == "" && end != info.Size() {
-			fault = fmt.Sprintf("the file has %d octets, its messages end at %d", info.Size(), end)
-		}
-		if fault != "" {
-			problem(name, "%s", fault)
-		}
-	}
-	return errors.Join(problems...)
+	return nil
 }
 
-// walk goes through the places of a segment and returns where they end, or
-// the first fault.
-func (r *mboxReader) walk(places []place) (end int64, fault string) {
-	slices.SortFunc(places, func(a, b place) int {
-		return cmp.Or(cmp.Compare(a.frame.at, b.frame.at), cmp.Compare(a.text.at, b.text.at))
-	})
+// segment verifies one segment with its index.
+func (v *mboxInspection) segment(ctx context.Context, s *segmentCheck) error {
+	switch {
+	case len(s.copies) > 0:
+	case s.number > v.newest:
+		v.note(s.name, "no committed message lies in this segment; a crash may have left it, and the next run moves it aside")
+		return nil
+	default:
+		v.damage(s.name, "no message is known to lie in this segment")
+		return nil
+	}
+	v.layout(s)
+	index := openIndexCheck(v, s)
+	defer index.close()
+	var frame frameID
+	problems := map[int]error{}
+	for i := range s.copies {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		c := &s.copies[i]
+		var read *readCopy
+		var problem error
+		if v.picked(c.Copy) {
+			read, problem = v.readCopy(ctx, s, c)
+			if err := context.Cause(ctx); err != nil {
+				return err
+			}
+		} else if name := rawName(c.Digest, s.name); c.place.raw && !v.sidecars[name] {
+			problem = v.reader.fail("verify", c.Copy, fmt.Errorf("%w: %s is missing", ErrDamaged, name))
+		}
+		messageID := index.compare(c, read)
+		if problem != nil {
+			v.found(Finding{File: v.fileOf(c, problem), Copy: &c.Copy, MessageID: messageID, Err: problem})
+			if problems[i] = problem; errors.Is(problem, ErrDamaged) {
+				s.damaged = true
+			}
+		}
+		if read != nil {
+			v.read(c.Copy, problem == nil)
+		}
+		if read != nil && problem == nil && c.place.frameID() != frame {
+			frame = c.place.frameID()
+			v.frameEnd(s, i, read.text)
+		}
+	}
+	index.end()
+	if s.damaged {
+		v.loseAll(s, problems)
+	}
+	return nil
+}
+
+// loseAll tells that no copy can stay in a segment.
+func (v *mboxInspection) loseAll(s *segmentCheck, problems map[int]error) {
+	for i := range s.copies {
+		why := problems[i]
+		if why == nil {
+			why = fmt.Errorf("%s has other damage", s.name)
+		}
+		v.lost(s.copies[i].Copy, why)
+	}
+}
+
+// layout checks that the places fill the file.
+func (v *mboxInspection) layout(s *segmentCheck) {
+	last := s.copies[len(s.copies)-1].place.frame
+	switch end := last.end(); {
+	case s.octets < 0:
+		v.spoiled(s, "the file is missing; the ledger holds %d messages in it", len(s.copies))
+	case s.octets < end:
+		v.spoiled(s, "the file has %d octets, its messages end at %d", s.octets, end)
+	case s.octets > end && s.number < v.newest:
+		v.spoiled(s, "the file has %d octets, its messages end at %d", s.octets, end)
+	case s.octets > end:
+		v.note(s.name, fmt.Sprintf("%d octets follow the last committed message, which ends at %d; a crash may have left them, and the next run moves them aside", s.octets-end, end))
+	}
 	var frame span // whose messages are gone through
 	var text int64 // up to where
-	closeFrame := func(segment string) bool {
-		known, ok := r.texts[place{segment: segment, frame: frame}]
-		return !ok || known == text
-	}
-	for _, p := range places {
+	for i := range s.copies {
+		p := &s.copies[i].place
 		if p.frame != frame {
-			if frame.len > 0 && !closeFrame(p.segment) {
-				return 0, fmt.Sprintf("the frame at %d holds text beyond its messages", frame.at)
-			}
-			if p.frame.at != frame.end() {
-				return 0, fmt.Sprintf("frames do not follow each other at %d", p.frame.at)
+			switch end := frame.end(); {
+			case p.frame.at > end:
+				v.spoiled(s, "no message is known to lie in the octets from %d to %d", end, p.frame.at)
+			case p.frame.at < end:
+				v.spoiled(s, "the frames at %d and %d overlap", frame.at, p.frame.at)
 			}
 			frame, text = p.frame, 0
 		}
 		if p.text.at != text {
-			return 0, fmt.Sprintf("messages in the frame at %d do not follow each other at %d", p.frame.at, p.text.at)
+			v.spoiled(s, "messages in the frame at %d do not follow each other at %d", p.frame.at, min(text, p.text.at))
 		}
 		text = p.text.end()
 	}
-	if !closeFrame(places[0].segment) {
-		return 0, fmt.Sprintf("the frame at %d holds text beyond its messages", frame.at)
-	}
-	return frame.end(), ""
 }
 
-// IndexCopies yields the copies that the indexes in dir list, so that an
-// archive can be verified without its ledger. A line that cannot be read
-// yields an error and the sequence goes on; where a file cannot be read it ends.
-func IndexCopies(fsys durable.FS, dir string) iter.Seq2[Copy, error] {
-	cfg := MboxConfig{FS: fsys, Dir: dir}
-	return func(yield func(Copy, error) bool) {
-		entries, err := durable.ReadDir(fsys, dir)
-		if err != nil {
-			yield(Copy{}, &Error{Op: "read index", Object: dir, Err: err})
-			return
-		}
-		var names []string
-		for _, e := range entries {
-			if _, ok := indexNumber(e.Name()); ok {
-				names = append(names, e.Name())
-			}
-		}
-		slices.Sort(names)
-		for _, name := range names {
-			if !yieldIndex(cfg, name, yield) {
-				return
-			}
-		}
+// frameEnd checks that the frame of copy i, which holds so many octets of
+// text, ends with its last message.
+func (v *mboxInspection) frameEnd(s *segmentCheck, i int, text int64) {
+	last := i
+	for last+1 < len(s.copies) && s.copies[last+1].place.frame == s.copies[i].place.frame {
+		last++
+	}
+	if end := s.copies[last].place.text.end(); text > end {
+		v.spoiled(s, "the frame at %d holds text beyond its messages, which end at %d", s.copies[i].place.frame.at, end)
 	}
 }
 
-// maxIndexLine bounds a line; what goes into one is bounded far below it.
-const maxIndexLine = 1 << 20 // 1 MiB
-
-func yieldIndex(cfg MboxConfig, name string, yield func(Copy, error) bool) bool {
-	file, err := cfg.FS.OpenFile(cfg.path(name), os.O_RDONLY, 0)
-	if err != nil {
-		yield(Copy{}, &Error{Op: "read index", Object: cfg.path(name), Err: err})
-		return false
+// fileOf tells in which file what is wrong with a copy is: in its sidecar or
+// in its segment.
+func (v *mboxInspection) fileOf(c *placedCopy, problem error) string {
+	var sidecar *sidecarError
+	if errors.As(problem, &sidecar) || c.place.raw && !v.sidecars[rawName(c.Digest, c.place.segment)] {
+		return v.path(rawName(c.Digest, c.place.segment))
 	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, maxIndexLine)
-	for n := 1; lines.Scan(); n++ {
-		c, err := parseLine(lines.Bytes())
-		if err != nil {
-			err = &Error{Op: "read index", Object: cfg.path(name), Err: fmt.Errorf("%w: line %d: %w", ErrDamaged, n, err)}
-		}
-		if !yield(c, err) {
-			return false
-		}
-	}
-	if err := lines.Err(); err != nil {
-		yield(Copy{}, &Error{Op: "read index", Object: cfg.path(name), Err: err})
-		return false
-	}
-	return true
+	return v.path(c.place.segment)
 }
 
-func parseLine(line []byte) (Copy, error) {
-	var l indexLine
-	if err := json.Unmarshal(line, &l); err != nil {
-		return Copy{}, err
+// strays tells of files that nobody accounts for.
+func (v *mboxInspection) strays() {
+	for _, name := range v.indexes {
+		known := false
+		for _, s := range v.segments {
+			known = known || len(s.copies) > 0 && indexName(s.name) == name
+		}
+		number, _ := indexNumber(name)
+		switch {
+		case known:
+		case number > v.newest:
+			v.note(name, "nothing that was committed when the ledger was read lies in the segment of this index")
+		default:
+			v.derived(name, "this index has no segment")
+		}
 	}
-	p, err := l.place()
-	if err != nil {
-		return Copy{}, err
+	for _, name := range v.others {
+		if strings.HasSuffix(name, durable.TempSuffix) {
+			v.note(name, "a write that was not finished left this file; the next run removes it")
+		} else {
+			v.note(name, "nothing is known of this file")
+		}
 	}
-	return Copy{Ordinal: l.Ordinal, UniqueID: l.UniqueID, Session: l.Session, Octets: l.Octets, Digest: l.SHA256, Where: p.where()}, nil
 }
+
+// isAbsent tells whether err says that a file does not exist.
+func isAbsent(err error) bool { return errors.Is(err, fs.ErrNotExist) }

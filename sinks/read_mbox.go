@@ -18,10 +18,14 @@ type mboxReader struct {
 	cfg     MboxConfig
 	name    string // of the open segment
 	file    durable.File
-	frame   place // whose text scratch holds; text, raw and noEOL are not set
+	frame   frameID // whose text scratch holds
+	sum     checksum
 	text    []byte
 	scratch *mboxScratch
-	texts   map[place]int64 // where wanted: octets of text in each frame that was decoded
+
+	// salvaging takes a frame whatever its checksum: the caller compares the
+	// message with its digest.
+	salvaging bool
 }
 
 var _ Reader = (*mboxReader)(nil)
@@ -50,15 +54,28 @@ const streamedText = 2 * largeOctets
 
 var errCopyDiffers = fmt.Errorf("%w: the copy differs from what was verified before", ErrDamaged)
 
+// sidecarError says that what is wrong with a copy is in its sidecar.
+type sidecarError struct {
+	name string // relative to the archive
+	err  error
+}
+
+func (e *sidecarError) Error() string { return e.err.Error() }
+func (e *sidecarError) Unwrap() error { return e.err }
+
 // fail names the copy that is damaged and where.
 func (r *mboxReader) fail(op string, c Copy, err error) error {
 	p, parseErr := parsePlace(c.Where)
 	object := r.cfg.Dir
-	if parseErr == nil {
+	var sidecar *sidecarError
+	if errors.As(err, &sidecar) {
+		object = r.cfg.path(sidecar.name)
+		err = fmt.Errorf("message %d (unique-id %.80q) of %s: %w", c.Ordinal, c.UniqueID, p.segment, err)
+	} else if parseErr == nil {
 		object = r.cfg.path(p.segment)
 		err = fmt.Errorf("message %d (unique-id %.80q) in frame at %d: %w", c.Ordinal, c.UniqueID, p.frame.at, err)
 	}
-	return &Error{Op: op, Object: object, Err: err, Hint: "restore the file from a backup; the message is not deleted on the server on the strength of this copy"}
+	return &Error{Op: op, Object: object, Err: err, Hint: "restore the file from a backup, or have popmigrate run --repair replace it; the message is not deleted on the server on the strength of this copy"}
 }
 
 // damaged makes err an ErrDamaged unless it is one, or says that this machine
@@ -83,6 +100,9 @@ func (r *mboxReader) Read(ctx context.Context, c Copy) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, r.fail("read", c, damaged(err))
 	}
+	if r.salvaging {
+		p.sum, p.rawSum = checksum{}, checksum{}
+	}
 	body, err := r.open(c, p)
 	if err != nil {
 		return nil, r.fail("read", c, damaged(err))
@@ -96,11 +116,11 @@ func (r *mboxReader) open(c Copy, p place) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, err
 		}
-		sidecar, err := openSidecar(r.cfg, codec, rawName(c.Digest, p.segment))
+		sidecar, err := openSidecar(r.cfg, codec, rawName(c.Digest, p.segment), c.Octets, p.rawSum)
 		if err != nil {
-			return nil, err
+			return nil, &sidecarError{rawName(c.Digest, p.segment), err}
 		}
-		return &messageReader{r: r, c: c, text: sidecar}, nil
+		return &messageReader{r: r, c: c, text: sidecar, sidecar: rawName(c.Digest, p.segment)}, nil
 	}
 	return r.openEntry(c, p)
 }
@@ -116,7 +136,7 @@ func (r *mboxReader) openEntry(c Copy, p place) (io.ReadCloser, error) {
 		return nil, err
 	}
 	if p.text.at == 0 && p.text.len > streamedText {
-		frame, err := openFrame(r.file, codec, p.frame)
+		frame, err := openFrame(r.file, codec, p.frame, p.sum)
 		if err != nil {
 			return nil, err
 		}
@@ -144,22 +164,18 @@ func (r *mboxReader) openEntry(c Copy, p place) (io.ReadCloser, error) {
 // frameText returns the text of the frame that p names, from memory if it was
 // the last one.
 func (r *mboxReader) frameText(codec codec, p place) ([]byte, error) {
-	want := place{segment: p.segment, frame: p.frame}
-	if r.frame == want {
+	if r.frame == p.frameID() && r.sum == p.sum {
 		return r.text, nil
 	}
-	r.frame = place{}
+	r.frame = frameID{}
 	if p.frame.len > maxFrameText {
 		return nil, errFrameTooLarge
 	}
-	text, err := readFrame(r.file, codec, p.frame, r.scratch)
+	text, err := readFrame(r.file, codec, p.frame, p.sum, r.scratch)
 	if err != nil {
 		return nil, err
 	}
-	r.frame, r.text = want, text
-	if r.texts != nil {
-		r.texts[want] = int64(len(text))
-	}
+	r.frame, r.sum, r.text = p.frameID(), p.sum, text
 	return text, nil
 }
 
@@ -195,6 +211,7 @@ type messageReader struct {
 	c       Copy
 	text    io.ReadCloser  // compressed or not: what is decoded further, if there is a decoder
 	decoder *mboxrdDecoder // nil for a sidecar
+	sidecar string         // its name
 	wire    bytes.Buffer   // decoded, not yet read
 	portion []byte
 	err     error
@@ -210,7 +227,7 @@ func (m *messageReader) Read(p []byte) (int, error) {
 	if m.decoder == nil {
 		n, err := m.text.Read(p)
 		if err != nil && err != io.EOF {
-			err = m.r.fail("read", m.c, damaged(err))
+			err = m.r.fail("read", m.c, damaged(&sidecarError{m.sidecar, err}))
 		}
 		return n, err
 	}

@@ -148,6 +148,12 @@ type Opening struct {
 	Generation int64          // counts openings; the ledger raised it, durably, before this one: the archive's must be lower
 	Copies     iter.Seq[Copy] // all committed copies, in the order of their ordinals
 	Torn       string         // directory that takes what a crash left uncommitted; made when needed
+
+	// Lost are copies that the ledger once held and that were found damaged or
+	// missing; nil means none. What is left of them leaves the archive for the
+	// directory Quarantine, which is made when needed.
+	Lost       iter.Seq[Copy]
+	Quarantine string
 }
 
 // Reader reads copies back, for verify and to fill a sink that was added

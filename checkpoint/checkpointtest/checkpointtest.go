@@ -147,9 +147,12 @@ func Recount(m *checkpoint.Maildrop) checkpoint.Status {
 	for _, message := range m.Messages {
 		s.Messages++
 		s.Octets += message.Octets
-		best := checkpoint.Proof(0)
+		best, lost := checkpoint.Proof(0), false
 		for _, c := range message.Copies {
-			best = max(best, c.Proof)
+			best, lost = max(best, c.Proof), lost || c.Proof == checkpoint.Lost
+		}
+		if lost {
+			s.Lost++
 		}
 		switch best {
 		case checkpoint.Verified:

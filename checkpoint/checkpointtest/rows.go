@@ -99,6 +99,19 @@ func testReplaceCopy(t *testing.T, f *fixture) {
 		f.commit(checkpoint.PutCopy{Maildrop: id, Ordinal: 1, Copy: c})
 		equal(t, c.Proof.String(), f.load("alice").Messages[0].Copies, []checkpoint.Copy{c})
 	}
+	// A copy that is lost vouches for nothing, until it is replaced.
+	archived := checkpoint.Copy{Sink: "archive", Proof: checkpoint.Verified, Where: "here", Session: "s3", At: At(4)}
+	lost := archived
+	lost.Proof, lost.Reason = checkpoint.Lost, "damaged"
+	for _, c := range []checkpoint.Copy{archived, lost, lost, archived, lost} {
+		f.commit(checkpoint.PutCopy{Maildrop: id, Ordinal: 1, Copy: c})
+		m := f.load("alice")
+		equal(t, c.Proof.String(), m.Messages[0].Copies[0], c)
+		s := f.status("alice")
+		if want := Recount(m); s.Lost != want.Lost || s.Verified != want.Verified || s.Accepted != want.Accepted || (s.Lost == 1) != (c.Proof == checkpoint.Lost) {
+			t.Errorf("%v: status %+v", c.Proof, s)
+		}
+	}
 }
 
 func testReplaceMark(t *testing.T, f *fixture) {

@@ -143,7 +143,7 @@ func exitOfRun(report *migrate.Report, err error) exitCode {
 	code := exitComplete
 	for i := range report.Accounts {
 		a := &report.Accounts[i]
-		if a.Class == migrate.ClassArchive {
+		if a.Class == migrate.ClassArchive || report.Repair && a.Repair.Lost > 0 {
 			code = worse(code, exitVerification)
 		}
 		if a.Unaudited > 0 {

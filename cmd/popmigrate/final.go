@@ -26,6 +26,7 @@ func writeFinal(w io.Writer, r *result, headed bool) {
 		f.line("Late", "%s arrived during the run in %s; the next run fetches them",
 			counted(t.counts.Late, "message"), counted(int64(t.late), "maildrop"))
 	}
+	f.repair()
 	f.problems()
 	if r.dir != "" {
 		f.line("Reports", "%s", r.dir)
@@ -146,6 +147,8 @@ func (f *finalBlock) sentence() string {
 		return "Complete, though interrupted: " + match + ". Run again to go on."
 	case f.r.code == exitInterrupted:
 		return "NOT complete: interrupted; " + match + ". Run again to go on."
+	case f.r.code == exitVerification && all:
+		return "NOT complete: " + counted(f.t.repair.Lost, "stored copy") + " could not be replaced; " + match + "."
 	case f.r.code == exitVerification:
 		return "NOT complete: stored copies are missing or damaged; " + match + "."
 	case !all && f.t.accounts > 1 && f.t.complete > 0:

@@ -45,6 +45,8 @@ type accountLine struct {
 	Unaudited int64   `json:"unaudited"`
 	Attempts  int     `json:"attempts"`
 	Seconds   float64 `json:"seconds"`
+
+	Repair *migrate.Repair `json:"repair,omitempty"`
 }
 
 // errorLine is a failure of a message, of a maildrop (without unique-id and
@@ -59,6 +61,7 @@ type errorLine struct {
 	Detail      string `json:"detail,omitempty"`
 	Hint        string `json:"hint,omitempty"`
 	UniqueID    string `json:"unique_id,omitempty"`
+	MessageID   string `json:"message_id,omitempty"`
 	Octets      int64  `json:"octets,omitempty"`
 }
 
@@ -73,6 +76,12 @@ func (p *jsonPrinter) Maildrop(e migrate.MaildropEvent) {
 		p.write(&errorLine{MessageType: "error", Job: p.job, RunID: p.runID, Account: e.Account.Name,
 			Class: string(migrate.ClassMessage), Reason: f.Reason, Detail: f.Detail, UniqueID: f.UniqueID, Octets: f.Octets})
 	}
+	for i := range r.Repair.Remaining {
+		l := &r.Repair.Remaining[i]
+		p.write(&errorLine{MessageType: "error", Job: p.job, RunID: p.runID, Account: e.Account.Name,
+			Class: string(migrate.ClassArchive), Reason: "lost from sink " + l.Sink, Detail: lostText(l),
+			UniqueID: l.UniqueID, MessageID: l.MessageID, Octets: l.Octets})
+	}
 	if r.Class != migrate.ClassNone && (r.Class != migrate.ClassMessage || len(r.Failures) == 0) {
 		p.write(&errorLine{MessageType: "error", Job: p.job, RunID: p.runID, Account: e.Account.Name,
 			Class: string(r.Class), Reason: r.Reason, Hint: helpAgainst(r)})
@@ -80,7 +89,8 @@ func (p *jsonPrinter) Maildrop(e migrate.MaildropEvent) {
 	p.write(&accountLine{MessageType: "account", Job: p.job, RunID: p.runID,
 		Account: e.Account.Name, User: e.Account.User, Server: e.Account.Server,
 		State: stateOf(r), Complete: r.Complete, Class: r.Class, Reason: r.Reason, Hint: r.Hint,
-		counts: newCounts(&r.Counts, r.EverSeen), Unaudited: r.Unaudited, Attempts: r.Attempts, Seconds: seconds(r.Elapsed)})
+		counts: newCounts(&r.Counts, r.EverSeen), Unaudited: r.Unaudited, Attempts: r.Attempts, Seconds: seconds(r.Elapsed),
+		Repair: repairOf(&r.Repair)})
 }
 
 // Message, Octets and Host are for people.

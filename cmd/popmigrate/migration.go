@@ -16,6 +16,9 @@ import (
 	"popmigrate/migrate"
 )
 
+// quarantineDir, in a job's state directory, takes what was damaged.
+const quarantineDir = "quarantine"
+
 // migration is one job of a run: what run and copy have in common.
 type migration struct {
 	app     *app
@@ -24,6 +27,7 @@ type migration struct {
 	dryRun  bool
 	verbose bool
 	headed  bool // one of several jobs
+	repair  migrate.RepairMode
 
 	ledger *checkpoint.SQLite
 	env    *migrate.Env
@@ -52,6 +56,7 @@ func (m *migration) run(stop *stopper) *result {
 	if err != nil && stop.Err() != nil {
 		r.code = exitInterrupted // what the ledger was doing was broken off
 	}
+	r.quarantine = filepath.Join(m.job.StateDir, quarantineDir)
 	r.dryRun, r.policy, r.dir = m.dryRun, m.job.Job.Delete, m.dir
 	m.log.line(true, "%s", r.code.lastLine())
 	m.finish(r)
@@ -100,7 +105,7 @@ func (m *migration) open(stop *stopper) error {
 		return err
 	}
 	m.env = &migrate.Env{Ledger: ledger, Spool: room, RunID: m.runID, Version: version(), Operator: operator(),
-		TornDir: filepath.Join(state, "torn"), DryRun: m.dryRun, Quiesce: stop.quiesce}
+		TornDir: filepath.Join(state, "torn"), QuarantineDir: filepath.Join(state, quarantineDir), Repair: m.repair, DryRun: m.dryRun, Quiesce: stop.quiesce}
 	return nil
 }
 

@@ -12,6 +12,8 @@ type runCmd struct {
 	selection
 	DryRun  bool `help:"Log in, list, compare with the ledger; fetch and delete nothing."`
 	Failed  bool `help:"Only the maildrops that were not complete when they were last tried."`
+	Repair  bool `help:"Read every verified copy again first; set aside what is damaged and replace it from another sink, from what is sound, or from the server."`
+	Gone    bool `name:"archive-is-gone" help:"With --repair: also give up archives of which nothing is there. Is no disk just not mounted?"`
 	JSON    bool `name:"json" help:"Print JSON lines on standard output and nothing else."`
 	Quiet   bool `short:"q" help:"Show no progress; print the final block only if something is wrong."`
 	Verbose bool `short:"v" help:"Print a line for every maildrop that ends or waits."`
@@ -28,6 +30,12 @@ func (*runCmd) Help() string {
 // Run runs the jobs one after the other and ends with the worst of their codes.
 func (c *runCmd) Run(a *app) error {
 	a.json, a.quiet = c.JSON, c.Quiet
+	switch {
+	case c.Gone && !c.Repair:
+		return usage("--archive-is-gone means something with --repair only")
+	case c.Repair && c.DryRun:
+		return usage("--repair and --dry-run exclude each other; popmigrate verify looks and changes nothing")
+	}
 	selected, release, err := c.choose(c.JobFile, a.jobsEnv())
 	if err != nil {
 		return err
@@ -49,10 +57,20 @@ func (c *runCmd) Run(a *app) error {
 		}
 		a.warn(job)
 		m := a.newMigration(job)
-		m.dryRun, m.verbose, m.headed = c.DryRun, c.Verbose, len(selected) > 1
+		m.dryRun, m.verbose, m.headed, m.repair = c.DryRun, c.Verbose, len(selected) > 1, c.repairMode()
 		worst = worse(worst, m.run(stop).code)
 	}
 	return exitWith(worst)
+}
+
+func (c *runCmd) repairMode() migrate.RepairMode {
+	switch {
+	case c.Gone:
+		return migrate.RepairAbsent
+	case c.Repair:
+		return migrate.RepairDamaged
+	}
+	return migrate.RepairNothing
 }
 
 // onlyFailed keeps the accounts that were not complete when they were last

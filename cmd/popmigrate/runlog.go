@@ -44,6 +44,12 @@ func (l *runLog) line(flush bool, format string, args ...any) {
 
 func (l *runLog) Maildrop(e migrate.MaildropEvent) {
 	switch e.State {
+	case migrate.Verifying:
+		if e.Reason == "" {
+			l.line(false, "%s: reading its archives again", e.Account.Name)
+		} else {
+			l.line(true, "%s: DAMAGED: %s", e.Account.Name, e.Reason)
+		}
 	case migrate.Connecting:
 		l.line(false, "%s: connecting to %s", e.Account.Name, e.Account.Server)
 	case migrate.Listed:
@@ -56,6 +62,9 @@ func (l *runLog) Maildrop(e migrate.MaildropEvent) {
 		l.line(true, "%s: waiting until %s: %s", e.Account.Name, e.Until.UTC().Format(time.RFC3339), e.Reason)
 	case migrate.Finished:
 		if e.Report != nil {
+			for i := range e.Report.Repair.Remaining {
+				l.line(false, "%s: LOST: %s", e.Account.Name, lostText(&e.Report.Repair.Remaining[i]))
+			}
 			l.line(true, "%s", accountText(e.Report))
 		}
 	}

@@ -111,6 +111,7 @@ func expand(ts *testscript.TestScript, _ bool, args []string) {
 // pop changes what the server has or does:
 //
 //	pop deliver USER N
+//	pop remove USER UNIQUE-ID
 //	pop password USER PASSWORD
 //	pop refuse USER UNIQUE-ID     RETR of it is answered with -ERR
 //	pop heal USER
@@ -123,6 +124,8 @@ func pop(ts *testscript.TestScript, _ bool, args []string) {
 		n, err := strconv.Atoi(args[2])
 		ts.Check(err)
 		deliver(drop, n)
+	case "remove":
+		drop.Remove(args[2])
 	case "password":
 		drop.SetPassword(args[2])
 	case "refuse":

@@ -106,6 +106,7 @@ func (o *overview) add(row checkpoint.Status) {
 	t.Gone += row.Gone
 	t.Kept += row.Kept
 	t.Failing += row.Failing
+	t.Lost += row.Lost
 }
 
 // writeText prints a table and totals; the last column is cut at width.
@@ -128,6 +129,20 @@ func (o *overview) writeText(w io.Writer, width int) {
 	fmt.Fprintf(w, "\n%s (%s): %s verified, %s accepted only; deletion: %s to be audited, %s gone, %s kept by the server; %s failing\n",
 		counted(t.Messages, "message"), octets(t.Octets), number(t.Verified), number(t.Accepted),
 		number(t.Marked), number(t.Gone), number(t.Kept), number(t.Failing))
+	if t.Lost > 0 {
+		fmt.Fprintf(w, "LOST: %s of which a sink's copy was damaged and could not be replaced yet: %s\n", counted(t.Lost, "message"), o.lostText())
+	}
+}
+
+// lostText says in which maildrops messages are lost.
+func (o *overview) lostText() string {
+	var parts []string
+	for i := range o.rows {
+		if n := o.rows[i].Lost; n > 0 {
+			parts = append(parts, plain(o.rows[i].Key.Name)+" "+number(n))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // stateText counts maildrops by state, the best first.
@@ -167,6 +182,7 @@ type statusLine struct {
 	Gone        int64  `json:"gone"`
 	Kept        int64  `json:"kept"`
 	Failing     int64  `json:"failing"`
+	Lost        int64  `json:"lost"`
 	Listed      *int64 `json:"listed,omitempty"` // absent where there never was a listing
 	Class       string `json:"class,omitempty"`
 	Reason      string `json:"reason,omitempty"`
@@ -176,7 +192,7 @@ type statusLine struct {
 
 func newStatusLine(job string, s *checkpoint.Status) statusLine {
 	return statusLine{Job: job, Messages: s.Messages, Octets: s.Octets, Verified: s.Verified, Accepted: s.Accepted,
-		Marked: s.Marked, Gone: s.Gone, Kept: s.Kept, Failing: s.Failing}
+		Marked: s.Marked, Gone: s.Gone, Kept: s.Kept, Failing: s.Failing, Lost: s.Lost}
 }
 
 func (o *overview) writeJSON(w io.Writer) {

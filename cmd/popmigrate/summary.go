@@ -14,10 +14,12 @@ type result struct {
 	runID  string
 	dir    string // with the reports; "" where there are none
 	dryRun bool
-	policy migrate.DeletePolicy
-	report *migrate.Report // nil where the run could not start
-	err    error           // why it could not start, or why it had to stop
-	code   exitCode
+
+	quarantine string // where damaged files were moved to, if there were any
+	policy     migrate.DeletePolicy
+	report     *migrate.Report // nil where the run could not start
+	err        error           // why it could not start, or why it had to stop
+	code       exitCode
 
 	received  int64 // wire octets, of mail that is new and of mail that was only compared
 	reportErr error // the reports could not be written
@@ -76,6 +78,7 @@ type summary struct {
 	AccountsComplete int     `json:"accounts_complete"`
 	Empty            int     `json:"empty"`
 	counts
+	Repair *migrate.Repair `json:"repair,omitempty"` // where archives were, or had been, damaged
 }
 
 func (r *result) summary() summary {
@@ -87,12 +90,24 @@ func (r *result) summary() summary {
 	t := r.tally()
 	s.Seconds, s.Accounts, s.AccountsComplete, s.Empty = seconds(r.report.Elapsed), t.accounts, t.complete, t.empty
 	s.counts = newCounts(&t.counts, t.seen > 0)
+	s.Repair = repairOf(&t.repair)
 	return s
+}
+
+// repairOf leaves out a repair that had nothing to do.
+func repairOf(r *migrate.Repair) *migrate.Repair {
+	bare := *r
+	bare.Remaining = nil
+	if bare.Damaged+bare.SetAside+bare.Files+bare.FromSinks+bare.FromQuarantine+bare.FromServer+bare.Lost == 0 {
+		return nil
+	}
+	return &bare
 }
 
 // tally is what a report adds up to.
 type tally struct {
 	counts     migrate.Counts
+	repair     migrate.Repair
 	accounts   int
 	seen       int // maildrops of which there was a listing
 	complete   int
@@ -107,6 +122,7 @@ func (r *result) tally() tally {
 	for i := range r.report.Accounts {
 		a := &r.report.Accounts[i]
 		t.unaudited += a.Unaudited
+		t.repair.Add(&a.Repair)
 		if a.Counts.Late > 0 {
 			t.late++
 		}

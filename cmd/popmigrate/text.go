@@ -37,6 +37,8 @@ func (p *textPrinter) Maildrop(e migrate.MaildropEvent) {
 		return
 	}
 	switch {
+	case e.State == migrate.Verifying && e.Reason != "":
+		p.screen.line(plain("DAMAGED: " + e.Account.Name + ": " + e.Reason))
 	case e.State == migrate.Finished && e.Report != nil && (p.verbose || !e.Report.Complete):
 		p.screen.line(plain(accountText(e.Report)))
 	case e.State == migrate.Waiting && p.verbose:

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
-	"fmt"
-	"io"
+	"iter"
 	"runtime"
 	"sync"
 	"time"
@@ -36,6 +34,7 @@ type verification struct {
 	read     int64 // of them, with any outcome
 	octets   int64 // of them
 	problems int64
+	notes    int64
 }
 
 func newVerification(a *app, s subset) *verification {
@@ -85,71 +84,54 @@ func (v *verification) unreachable(job *jobs.Job, rows []checkpoint.Status) {
 
 // sink verifies one sink of one maildrop. Its error is that of ctx.
 func (v *verification) sink(ctx context.Context, name string, spec *migrate.SinkSpec, drop *checkpoint.Maildrop) error {
-	if spec.OpenRead == nil {
+	copies := migrate.VerifiedCopies(drop, spec.Name)
+	mark := drop.Sinks[spec.Name]
+	if spec.Verify == nil || mark.ArchiveID == "" {
 		return nil
 	}
-	var reader sinks.Reader
-	for copy := range migrate.VerifiedCopies(drop, spec.Name) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if reader == nil {
-			var err error
-			if reader, err = spec.OpenRead(ctx); err != nil {
-				v.report(finding{Account: name, Sink: spec.Name, Object: name, Problem: err.Error()})
-				return nil
+	check := v.check(name, spec.Name, copies)
+	check.Mark = &sinks.Mark{ArchiveID: mark.ArchiveID, Generation: mark.Generation}
+	return v.archive(ctx, name, spec.Name, check, spec.Verify)
+}
+
+// check is what an archive is verified against, reporting to v.
+func (v *verification) check(account, sink string, copies iter.Seq[sinks.Copy]) sinks.Check {
+	counted := false // they may be gone through more than once
+	return sinks.Check{
+		Copies: func(yield func(sinks.Copy) bool) {
+			for copy := range copies {
+				if !counted {
+					v.count(func() { v.copies++ })
+				}
+				if !yield(copy) {
+					return
+				}
 			}
-			defer reader.Close()
-			v.count(func() { v.archives++ })
-		}
-		if !v.picked(name, &copy) {
-			continue
-		}
-		err := check(ctx, reader, &copy)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		v.checked(name, spec.Name, &copy, err)
+			counted = true
+		},
+		Pick:  func(copy sinks.Copy) bool { return v.subset.has(account, copy.Ordinal) },
+		Read:  func(copy sinks.Copy, _ bool) { v.count(func() { v.read++; v.octets += copy.Octets }) },
+		Found: func(f sinks.Finding) { v.report(newFinding(account, sink, &f)) },
 	}
-	return nil
 }
 
-// check reads one copy and compares it.
-func check(ctx context.Context, reader sinks.Reader, copy *sinks.Copy) error {
-	body, err := reader.Read(ctx, *copy)
-	if err != nil {
-		return err
+// archive verifies an archive. Its error is that of ctx.
+func (v *verification) archive(ctx context.Context, account, sink string, check sinks.Check,
+	verify func(context.Context, sinks.Check) error) error {
+	v.count(func() { v.archives++ })
+	err := verify(ctx, check)
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
-	defer body.Close()
-	hash := sha256.New()
-	n, err := io.Copy(hash, body)
 	if err != nil {
-		return err
-	}
-	if sinks.Digest(hash.Sum(nil)) != copy.Digest || n != copy.Octets {
-		return fmt.Errorf("%w: the copy of message %d (unique-id %q) at %s differs from what was verified before",
-			sinks.ErrDamaged, copy.Ordinal, copy.UniqueID, copy.Where)
-	}
-	return nil
-}
-
-// picked counts a copy and tells whether it is to be read.
-func (v *verification) picked(name string, copy *sinks.Copy) bool {
-	v.count(func() { v.copies++ })
-	return v.subset.has(name, copy.Ordinal)
-}
-
-// checked counts a copy that was read.
-func (v *verification) checked(account, sink string, copy *sinks.Copy, err error) {
-	v.count(func() { v.read++; v.octets += copy.Octets })
-	if err != nil {
-		f := finding{Account: account, Sink: sink, Message: copy.Ordinal, UniqueID: copy.UniqueID, Object: string(copy.Where), Problem: err.Error()}
+		f := finding{Account: account, Sink: sink, Problem: err.Error()}
 		var where *sinks.Error
 		if errors.As(err, &where) {
 			f.Object = where.Object
 		}
 		v.report(f)
 	}
+	return nil
 }
 
 func (v *verification) count(change func()) {

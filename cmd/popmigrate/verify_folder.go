@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"iter"
+	"maps"
 	"path/filepath"
-	"runtime"
+	"slices"
 	"strings"
 
 	"popmigrate/internal/durable"
@@ -15,23 +15,7 @@ import (
 
 // folder verifies every mbox archive in and below dir by its own index.
 func (v *verification) folder(ctx context.Context, dir string) error {
-	var archives []string
-	others := 0
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case entry.Name() == "popmigrate.id" && entry.Type().IsRegular():
-			if index, _ := filepath.Glob(filepath.Join(filepath.Dir(globless(path)), "*.index.jsonl")); len(index) > 0 {
-				archives = append(archives, filepath.Dir(path))
-			} else {
-				others++
-			}
-		}
-		return nil
-	})
+	archives, others, err := findArchives(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -43,7 +27,7 @@ func (v *verification) folder(ctx context.Context, dir string) error {
 	}
 	v.begin(len(archives))
 	for _, archive := range archives {
-		if err := v.archive(ctx, dir, archive); err != nil {
+		if err := v.indexed(ctx, dir, archive); err != nil {
 			return err
 		}
 		v.end()
@@ -51,23 +35,40 @@ func (v *verification) folder(ctx context.Context, dir string) error {
 	return nil
 }
 
-// globless quotes what filepath.Glob would take for a pattern.
-func globless(path string) string {
-	if runtime.GOOS == "windows" {
-		return path // these characters do not occur there, and a backslash cannot quote
+// findArchives returns the folders in and below dir that hold an mbox archive,
+// and how many archives of another kind there are.
+func findArchives(ctx context.Context, dir string) (archives []string, others int, err error) {
+	mbox, marked := map[string]bool{}, map[string]bool{}
+	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		switch folder := filepath.Dir(path); {
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !entry.Type().IsRegular():
+		case entry.Name() == "popmigrate.id":
+			marked[folder] = true
+		case strings.HasSuffix(entry.Name(), ".index.jsonl"):
+			mbox[folder] = true
+		}
+		return nil
+	})
+	for folder := range marked {
+		if !mbox[folder] {
+			others++
+		}
 	}
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+	return slices.Sorted(maps.Keys(mbox)), others, err
 }
 
-// archive verifies one mbox archive: its layout, and the copies picked.
-func (v *verification) archive(ctx context.Context, top, dir string) error {
+// indexed verifies one mbox archive by its own index.
+func (v *verification) indexed(ctx context.Context, top, dir string) error {
 	name := dir
 	if rel, err := filepath.Rel(top, dir); err == nil && rel != "." {
 		name = rel
 	}
-	v.count(func() { v.archives++ })
 	fsys := durable.OS{}
-	var copies iter.Seq[sinks.Copy] = func(yield func(sinks.Copy) bool) {
+	check := v.check(name, "", func(yield func(sinks.Copy) bool) {
 		for copy, err := range sinks.IndexCopies(fsys, dir) {
 			if err != nil {
 				v.report(finding{Account: name, Object: dir, Problem: err.Error()})
@@ -77,19 +78,8 @@ func (v *verification) archive(ctx context.Context, top, dir string) error {
 				return
 			}
 		}
-	}
-	err := sinks.VerifyMbox(ctx, sinks.MboxConfig{FS: fsys, Dir: dir, Codecs: v.codecs}, copies,
-		func(copy sinks.Copy) bool { return v.picked(name, &copy) },
-		func(copy sinks.Copy, err error) {
-			if ctx.Err() == nil {
-				v.checked(name, "", &copy, err)
-			}
-		})
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
-		v.report(finding{Account: name, Object: dir, Problem: err.Error()})
-	}
-	return nil
+	})
+	return v.archive(ctx, name, "", check, func(ctx context.Context, check sinks.Check) error {
+		return sinks.VerifyMbox(ctx, sinks.MboxConfig{FS: fsys, Dir: dir, Codecs: v.codecs}, check)
+	})
 }

@@ -18,7 +18,7 @@ var classWords = map[migrate.Class]struct{ name, help string }{
 	migrate.ClassServer:      {"the server refused", "ask the server's administrator; its words are above"},
 	migrate.ClassMessage:     {"single messages failed", "run again; accounts.csv and run.log name the reasons"},
 	migrate.ClassSink:        {"a sink could not keep mail", "make room, or mend what the sink reports, then run again"},
-	migrate.ClassArchive:     {"stored copies are missing or damaged", "restore the archive from a backup; popmigrate verify names what is damaged"},
+	migrate.ClassArchive:     {"stored copies are missing or damaged", "popmigrate verify names what is damaged; restore it from a backup, or have popmigrate run --repair replace it"},
 	migrate.ClassLocal:       {"this machine", "mend what is reported, then run again"},
 	migrate.ClassHost:        {"host paused", "look at the first failures of this host, then run with --failed"},
 	migrate.ClassInterrupted: {"interrupted", "run the same command again to go on"},
