@@ -102,6 +102,10 @@ var damages = []damage{
 		at, _ := b.frameOf(k, "uid-0002")
 		change(b.t, k.one(b.t, "*.mbox.zst"), func(c []byte) []byte { c[at] ^= 1; return c })
 	}, bad: []int{2}, sound: 5},
+	{name: "flipped octet, not compressed", plain: true, spoil: func(b *bench, k *keep) { // reads well, and differs
+		at, octets := b.frameOf(k, "uid-0002")
+		change(b.t, k.one(b.t, "*.mbox"), func(c []byte) []byte { c[at+octets-10] ^= 1; return c })
+	}, bad: []int{2}, sound: 5},
 	{name: "From_ line", plain: true, spoil: func(b *bench, k *keep) { // which belongs to no message
 		at, _ := b.frameOf(k, "uid-0002")
 		change(b.t, k.one(b.t, "*.mbox"), func(c []byte) []byte { c[at+7] ^= 1; return c })
