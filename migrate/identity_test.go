@@ -2,8 +2,10 @@ package migrate
 
 import (
 	"context"
+	"syscall"
 	"testing"
 
+	"popmigrate/checkpoint"
 	"popmigrate/pop3"
 	"popmigrate/pop3/pop3test"
 	"popmigrate/sinks"
@@ -59,7 +61,7 @@ func TestOneSinkLacksTheMessage(t *testing.T) {
 func TestContradictoryListing(t *testing.T) {
 	b := newBench(t, pop3test.Config{}, mail(4)...)
 	b.job.Delete = DeleteVerified
-	b.drop.SetRules(pop3test.Rule{Command: "STAT", Do: pop3test.Listing(func(all []pop3test.Entry) []pop3test.Entry { return all[:1] })})
+	b.drop.SetRules(pop3test.Rule{Command: "STAT", Do: pop3test.Listing(func(all []pop3test.Entry) []pop3test.Entry { return all[:min(1, len(all))] })})
 	want(t, b.run(), map[string]int64{"listed": 4, "stored": 4, "marked": 0})
 	if n := b.commands("DELE"); n != 0 {
 		t.Errorf("%d DELE on a doubtful listing", n)
@@ -188,5 +190,45 @@ func TestWeakMaildropAndSinkAddedLater(t *testing.T) {
 	want(t, r, map[string]int64{"listed": 4, "stored": 4, "verified": 4})
 	if n := len(later.contents()); n != 4 {
 		t.Errorf("%d messages in the sink that was added", n)
+	}
+}
+
+// A unique-id that two records have points to neither.
+func TestHintOfTwo(t *testing.T) {
+	ids := newIdentities(&checkpoint.Maildrop{Messages: []checkpoint.Message{
+		{Ordinal: 1, UniqueID: "one", ListedOctets: 7}, {Ordinal: 2, UniqueID: "two", ListedOctets: 7}, {Ordinal: 3, UniqueID: "two", ListedOctets: 7},
+	}}, NewReckoning())
+	if record, ok := ids.hinted(Entry{UniqueID: "one", Octets: 7}); !ok || record != 0 {
+		t.Errorf("one: %d, %v", record, ok)
+	}
+	if record, ok := ids.hinted(Entry{UniqueID: "two", Octets: 7}); ok {
+		t.Errorf("two: %d", record)
+	}
+}
+
+// Once a disk turned out to be full, no maildrop of the run is deleted from,
+// not even one whose sinks have room.
+func TestFullDiskEndsDeletion(t *testing.T) {
+	b := newBench(t, pop3test.Config{}, mail(3)...)
+	bob := b.server.AddMaildrop("bob", "secret", mail(3)...)
+	b.job.Delete = DeleteVerified
+	b.job.Limits.Sessions, b.job.Limits.Attempts = 1, 1
+	full, roomy := newMemory("full"), newMemory("roomy")
+	full.fail = func(*sinks.Message) (sinks.Proof, error) {
+		return 0, &sinks.Error{Op: "store", Object: "full", Err: syscall.ENOSPC}
+	}
+	other := b.source
+	other.User = "bob"
+	b.job.Accounts = []Account{
+		{Name: "alice", User: "alice", Connector: &b.source, Host: "h", Sinks: []SinkSpec{full.spec()}},
+		{Name: "bob", User: "bob", Connector: &other, Host: "h", Sinks: []SinkSpec{roomy.spec()}},
+	}
+	report, err := b.runCtx(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, report.Accounts[1], map[string]int64{"listed": 3, "stored": 3, "marked": 0})
+	if left := len(bob.Contents()); left != 3 {
+		t.Errorf("%d of 3 left", left)
 	}
 }

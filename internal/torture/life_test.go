@@ -66,7 +66,7 @@ func (e *ending) done() bool {
 		return false
 	}
 	a := &e.report.Accounts[0]
-	return a.Complete && a.Unaudited == 0
+	return a.Complete && a.Unaudited == 0 && a.Class == migrate.ClassNone
 }
 
 // why says what the process ended with.
@@ -151,12 +151,16 @@ func (l *life) dialPOP(context.Context, string, string) (net.Conn, error) {
 	if ok {
 		each.left = c.after
 	}
+	each.broken = io.EOF
+	if c.lose {
+		each.broken = errCut
+	}
 	each.pull = func() {
 		l.mu.Lock()
 		l.cuts++
 		l.mu.Unlock()
 		client.out.end(io.EOF, c.lose)
-		client.in.end(errCut, true)
+		client.in.end(each.broken, true)
 	}
 	l.lines = append(l.lines, each)
 	l.world.server.Serve(server)
@@ -180,6 +184,7 @@ func (l *life) dialSMTP(ctx context.Context, network, address string) (net.Conn,
 	if c, ok := l.plan.smtp[l.smtps]; ok {
 		each.left = c.after
 	}
+	each.broken = errCut
 	each.pull = func() {
 		l.mu.Lock()
 		l.cuts++

@@ -62,7 +62,8 @@ func restore(t *testing.T, fsys durable.FS, dir string, content map[string]strin
 
 // situation is what people do to a job between two runs.
 type situation struct {
-	name string
+	name    string
+	setting func(*setting) // of the job; nil: mbox and maildir
 
 	// happens is called with a job that was run once; all its mail is stored
 	// and, on the server, still there.
@@ -107,6 +108,17 @@ func TestSituations(t *testing.T) {
 				w.live(plan{})
 				restore(t, w.fs, stateDir, yesterday)
 			}, mend: empty},
+		{name: "the ledger is yesterday's, a maildir alone", refused: "older copy",
+			setting: func(s *setting) { s.noMbox = true },
+			happens: func(t *testing.T, w *world) {
+				yesterday := files(w.fs, stateDir)
+				w.deliver(letter(50))
+				w.setting.policy = migrate.DeleteVerified
+				w.live(plan{})
+				keep(w, stateDir)
+				restore(t, w.fs, stateDir, yesterday)
+			},
+			mend: func(t *testing.T, w *world) { restore(t, w.fs, stateDir, kept) }},
 		{name: "two ledgers have one archive", refused: "do not belong together",
 			happens: func(t *testing.T, w *world) {
 				keep(w, stateDir)
@@ -145,7 +157,7 @@ func TestSituations(t *testing.T) {
 				restore(t, w.fs, archiveDir, cut)
 			},
 			mend: func(t *testing.T, w *world) { restore(t, w.fs, archiveDir, kept) }},
-		{name: "the archive is a copy of another job's", refused: "do not belong together",
+		{name: "somebody wrote to the archive's id", refused: "archive is damaged",
 			happens: func(t *testing.T, w *world) {
 				keep(w, archiveDir)
 				other := files(w.fs, archiveDir)
@@ -178,6 +190,9 @@ func (s *situation) play(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := plainJob
 		begin.policy = migrate.DeleteNever
+		if s.setting != nil {
+			s.setting(&begin)
+		}
 		w := newWorld(t, begin, letters(4)...)
 		defer w.end()
 		if e := w.live(plan{}); !e.done() {

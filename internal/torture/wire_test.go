@@ -158,8 +158,9 @@ func (address) String() string  { return "memory" }
 // write is an event of its life, and a cable that may be cut.
 type line struct {
 	net.Conn
-	life *life
-	pull func() // cuts the cable for both sides
+	life   *life
+	pull   func() // cuts the cable for both sides
+	broken error  // what reading from the cut cable gives: io.EOF looks like the server's own doing
 
 	mu   sync.Mutex
 	left int64 // octets until the cable is cut; negative: it holds
@@ -179,7 +180,7 @@ func (l *line) Read(p []byte) (int, error) {
 	}
 	if left == 0 {
 		l.pull()
-		return 0, errCut
+		return 0, l.broken
 	}
 	if left > 0 {
 		p = p[:min(int64(len(p)), left)]

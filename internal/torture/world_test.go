@@ -30,6 +30,7 @@ type setting struct {
 	policy      migrate.DeletePolicy
 	compression sinks.Compression
 	smtp        bool // a third sink, which delivers
+	noMbox      bool // the maildir alone
 	noUIDL      bool
 	noTOP       bool
 	lockStep    bool
@@ -120,6 +121,9 @@ func (w *world) job(l *life) *migrate.Job {
 				},
 				OpenRead: func(context.Context) (sinks.Reader, error) { return sinks.OpenMaildirReader(maildir) }},
 		}}
+	if s.noMbox {
+		account.Sinks = account.Sinks[1:]
+	}
 	if s.lockStep {
 		account.Connector.(*migrate.POP3Source).Pipelining = pop3.PipelineOff
 	}
