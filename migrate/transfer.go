@@ -60,6 +60,11 @@ func (v *visit) apply(s *settler) {
 				m.Copies[i] = copied
 			}
 		}
+		// One that was filled from an archive may be deleted only now, and was
+		// not looked at: another session has to do that.
+		if r.record < v.known && v.ids.claimed[r.record] && !v.proven[r.record] && v.wantsDeletion() && v.deletable(r.record) {
+			v.unprobed = true
+		}
 	}
 	// A new record that was not settled does not exist: the ledger has not got it.
 	for i, r := range v.record {
