@@ -30,6 +30,7 @@ const (
 	hintDamaged = "do not run again with it; keep the folder as it is, restore a copy, or rebuild it from the archives"
 	hintFull    = "make room and run again; nothing that was acknowledged is lost"
 	hintBusy    = "another program, perhaps a database tool, holds the ledger; end it and run again"
+	hintDisk    = "the disk that holds the ledger fails or is read-only; mend it and run again; nothing that was acknowledged is lost"
 	hintNone    = "nothing was recorded here yet: is this the job's state directory?"
 )
 
@@ -52,6 +53,7 @@ func newError(op, path string, err error) error {
 		{ErrDamaged, hintDamaged},
 		{ErrFull, hintFull},
 		{errBusy, hintBusy},
+		{errDisk, hintDisk},
 		{errNone, hintNone},
 	} {
 		if errors.Is(err, known.cause) {
@@ -65,6 +67,7 @@ func newError(op, path string, err error) error {
 var (
 	errBusy  = errors.New("held by another program")
 	errOlder = errors.New("ledger was written by an older popmigrate")
+	errDisk  = errors.New("cannot be read or written")
 	errNone  = errors.New("there is no ledger")
 )
 
@@ -76,10 +79,13 @@ func classify(err error) error {
 	}
 	switch failure.Code() & 0xff {
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_FORMAT,
+		sqlite3.SQLITE_ERROR,      // the statements are right, so it is the ledger's schema that is not
 		sqlite3.SQLITE_CONSTRAINT: // changes are checked before, so it is the ledger that contradicts itself
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	case sqlite3.SQLITE_FULL:
 		return fmt.Errorf("%w: %w", ErrFull, err)
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+		return fmt.Errorf("%w: %w", errDisk, err)
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return fmt.Errorf("%w: %w", errBusy, err)
 	}
