@@ -31,6 +31,7 @@ const (
 	hintFull    = "make room and run again; nothing that was acknowledged is lost"
 	hintBusy    = "another program, perhaps a database tool, holds the ledger; end it and run again"
 	hintFixed   = "give this user the right to write the file; if that is not it, its header is damaged: restore a copy"
+	hintDisk    = "the disk that holds the ledger fails or is read-only; mend it and run again; nothing that was acknowledged is lost"
 	hintNone    = "nothing was recorded here yet: is this the job's state directory?"
 )
 
@@ -54,6 +55,7 @@ func newError(op, path string, err error) error {
 		{ErrFull, hintFull},
 		{errBusy, hintBusy},
 		{errFixed, hintFixed},
+		{errDisk, hintDisk},
 		{errNone, hintNone},
 	} {
 		if errors.Is(err, known.cause) {
@@ -68,6 +70,7 @@ var (
 	errBusy  = errors.New("held by another program")
 	errFixed = errors.New("the file cannot be written")
 	errOlder = errors.New("ledger was written by an older popmigrate")
+	errDisk  = errors.New("cannot be read or written")
 	errNone  = errors.New("there is no ledger")
 )
 
@@ -86,6 +89,8 @@ func classify(err error) error {
 		return fmt.Errorf("%w: %w", errFixed, err)
 	case sqlite3.SQLITE_FULL:
 		return fmt.Errorf("%w: %w", ErrFull, err)
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN:
+		return fmt.Errorf("%w: %w", errDisk, err)
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return fmt.Errorf("%w: %w", errBusy, err)
 	}

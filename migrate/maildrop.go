@@ -93,7 +93,7 @@ func Maildrop(ctx context.Context, job *Job, acct *Account, env *Env, reck *Reck
 	}
 	var ledger *ledgerError
 	if errors.As(err, &ledger) {
-		return v.failed(ledger.err), ledger.err
+		return v.failed(ledger), ledger.err
 	}
 	return outcome, nil
 }

@@ -35,6 +35,7 @@ const idleMost = 30 * time.Second
 const (
 	failedInARow = 10
 	notTried     = "not tried, since the server took none of the messages before it"
+	interrupted  = "not tried, since the run was interrupted"
 )
 
 // item is one complete message on its way into the sinks that lack it.
@@ -295,9 +296,8 @@ func (s *settler) deliver(ctx context.Context, group []*item, copies []result, p
 			if it.missing&(1<<i) == 0 {
 				continue
 			}
-			if s.failed[i] >= failedInARow {
-				// A server that takes nothing is not asked for every message of a maildrop.
-				s.record(nil, []*item{it}, i, []sinks.Receipt{{Reason: notTried}}, copies[k:k+1], problems[k:k+1])
+			if why := s.hopeless(i); why != "" {
+				s.record(nil, []*item{it}, i, []sinks.Receipt{{Reason: why}}, copies[k:k+1], problems[k:k+1])
 				continue
 			}
 			sending := checkpoint.Copy{Sink: spec.Name, Proof: checkpoint.Sending, Session: it.message.Session, At: s.v.now()}
@@ -326,6 +326,20 @@ func (s *settler) deliver(ctx context.Context, group []*item, copies []result, p
 	return nil
 }
 
+// hopeless says why a message is not offered to sink i at all, "" where it is.
+// A server that takes nothing is not asked for every message of a maildrop.
+// And a run that is to end does not deliver a whole group first: that takes a
+// server many times as long as it takes a disk.
+func (s *settler) hopeless(i int) string {
+	switch {
+	case s.failed[i] >= failedInARow:
+		return notTried
+	case s.v.env.quiescing():
+		return interrupted
+	}
+	return ""
+}
+
 // conclude tells the reckoning and whoever watches what became of the group.
 func (s *settler) conclude(ctx context.Context, group []*item, copies []result, problems []failure) error {
 	var changes []checkpoint.Change
@@ -334,7 +348,7 @@ func (s *settler) conclude(ctx context.Context, group []*item, copies []result, 
 		fate := Stored
 		if problems[k] != (failure{}) {
 			fate = Failed
-			if problems[k].detail != notTried {
+			if d := problems[k].detail; d != notTried && d != interrupted {
 				changes = append(changes, s.v.attempts.fail(it.hint, string(ClassSink), problems[k].detail))
 				s.v.reck.try(it.hint)
 			}

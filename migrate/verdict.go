@@ -64,6 +64,10 @@ func (v *visit) failed(err error) Outcome {
 	if errors.As(err, &sink) {
 		o.Hint = sink.Hint
 	}
+	var ledger *checkpoint.Error
+	if errors.As(err, &ledger) {
+		o.Hint = ledger.Hint
+	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		o.Verdict, o.Class, o.Reason = Never, ClassInterrupted, "interrupted"
@@ -85,8 +89,7 @@ func (v *visit) failed(err error) Outcome {
 	case errors.As(err, new(*fs.PathError)), sink != nil:
 		o.Verdict, o.Class = Never, ClassSink
 	default:
-		var ledger *ledgerError
-		if errors.As(err, &ledger) || v.session == nil {
+		if errors.As(err, new(*ledgerError)) || v.session == nil {
 			o.Verdict, o.Class = Never, ClassLocal
 		} else {
 			o.Verdict, o.Class = Never, ClassSink

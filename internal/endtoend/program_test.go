@@ -88,8 +88,21 @@ type summary struct {
 	Seconds  float64          `json:"seconds"`
 }
 
+// balanced tells whether the completeness equation holds.
+func (s *summary) balanced() bool { return s.Listed == s.Stored+s.Known+s.Skipped+s.Failed }
+
 // run runs the job to its end and wants the exit code.
 func (j *job) run(exit int, words ...string) summary {
+	j.t.Helper()
+	last, got, output := j.attempt(words...)
+	if got != exit {
+		j.t.Fatalf("exit %d, want %d\n%s", got, exit, output)
+	}
+	return last
+}
+
+// attempt runs the job to its end, whatever that is; output is all it printed.
+func (j *job) attempt(words ...string) (last summary, exit int, output string) {
 	j.t.Helper()
 	c := j.command(append([]string{"run", "--json"}, words...)...)
 	var stdout, stderr bytes.Buffer
@@ -99,20 +112,16 @@ func (j *job) run(exit int, words ...string) summary {
 	if err != nil && !errors.As(err, &failed) {
 		j.t.Fatal(err)
 	}
-	var last summary
 	for _, line := range strings.Split(strings.TrimSpace(stdout.String()), "\n") {
 		var s summary
 		if err := json.Unmarshal([]byte(line), &s); err != nil {
-			j.t.Fatalf("not JSON: %q", line)
+			j.t.Fatalf("not JSON: %q\n%s", line, stderr.String())
 		}
 		if s.Type == "summary" {
 			last = s
 		}
 	}
-	if got := c.ProcessState.ExitCode(); got != exit {
-		j.t.Fatalf("exit %d, want %d\n%s\n%s", got, exit, stdout.String(), stderr.String())
-	}
-	return last
+	return last, c.ProcessState.ExitCode(), stdout.String() + "\n" + stderr.String()
 }
 
 // notShort skips a test in short mode: the program runs as a process of its

@@ -19,8 +19,9 @@ type Dovecot struct {
 	CAFile  string
 	CAs     *x509.CertPool
 
-	t   testing.TB
-	dir string
+	t      testing.TB
+	dir    string
+	server *server
 }
 
 // StartDovecot runs Dovecot for the users until the test ends.
@@ -40,10 +41,22 @@ func StartDovecot(t testing.TB, users ...string) *Dovecot {
 		}
 	}
 	write(t, filepath.Join(dir, "passwd"), []byte(passwd.String()))
-	config := filepath.Join(dir, "dovecot.conf")
-	write(t, config, []byte(strings.NewReplacer("@DIR@", dir, "@PLAIN@", plain, "@TLS@", secure).Replace(dovecotConfig)))
-	start(t, "tcp", d.Addr, "dovecot", "-F", "-c", config)
+	write(t, filepath.Join(dir, "dovecot.conf"), []byte(strings.NewReplacer("@DIR@", dir, "@PLAIN@", plain, "@TLS@", secure).Replace(dovecotConfig)))
+	d.start()
 	return d
+}
+
+func (d *Dovecot) start() {
+	d.t.Helper()
+	d.server = start(d.t, d.dir, "", "tcp", d.Addr, "dovecot", "-F", "-c", filepath.Join(d.dir, "dovecot.conf"))
+}
+
+// Restart ends Dovecot with all its sessions, as an upgrade of the machine
+// does, and starts it again at the same addresses.
+func (d *Dovecot) Restart() {
+	d.t.Helper()
+	d.server.stop()
+	d.start()
 }
 
 // The user id of all mail; it needs no entry in the password database.
@@ -117,13 +130,23 @@ func (d *Dovecot) mkdir(name string) {
 // name and must be new.
 func (d *Dovecot) Seed(user, name string, content []byte) {
 	d.t.Helper()
-	path := filepath.Join(d.dir, "home", user, "Maildir", "new", name)
-	if err := os.WriteFile(path, content, 0o600); err != nil {
+	if err := d.Deliver(user, name, content); err != nil {
 		d.t.Fatal(err)
 	}
-	if err := os.Chown(path, mailUID, mailUID); err != nil {
-		d.t.Fatal(err)
+}
+
+// Deliver is Seed for other goroutines than the test's. The message is written
+// in tmp and renamed into new, so that Dovecot never sees a part of it.
+func (d *Dovecot) Deliver(user, name string, content []byte) error {
+	maildir := filepath.Join(d.dir, "home", user, "Maildir")
+	temporary := filepath.Join(maildir, "tmp", name)
+	if err := os.WriteFile(temporary, content, 0o600); err != nil {
+		return err
 	}
+	if err := os.Chown(temporary, mailUID, mailUID); err != nil {
+		return err
+	}
+	return os.Rename(temporary, filepath.Join(maildir, "new", name))
 }
 
 // Left returns the contents of the files in a user's Maildir, by file name.

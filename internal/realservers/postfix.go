@@ -46,13 +46,15 @@ func StartPostfix(t testing.TB) *Postfix {
 	write(t, filepath.Join(dir, "etc", "main.cf"), []byte(fill.Replace(postfixMain)))
 	write(t, filepath.Join(dir, "etc", "master.cf"), []byte(fill.Replace(postfixMaster)))
 	t.Cleanup(p.stop)
-	start(t, "tcp", p.Addr, "postfix", "-c", filepath.Join(dir, "etc"), "start-fg")
+	start(t, dir, p.pidFile(), "tcp", p.Addr, "postfix", "-c", filepath.Join(dir, "etc"), "start-fg")
 	return p
 }
 
+func (p *Postfix) pidFile() string { return filepath.Join(p.dir, "queue", "pid", "master.pid") }
+
 // stop ends the master process, which leaves the process group it was started in.
 func (p *Postfix) stop() {
-	content, err := os.ReadFile(filepath.Join(p.dir, "queue", "pid", "master.pid"))
+	content, err := os.ReadFile(p.pidFile())
 	if err != nil {
 		return
 	}

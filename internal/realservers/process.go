@@ -79,38 +79,55 @@ func freePort(t testing.TB) string {
 	return port
 }
 
+// server is a running server, seen from outside.
+type server struct {
+	t       testing.TB
+	name    string
+	command *exec.Cmd
+	output  string // name of the file with what it wrote
+	ended   chan struct{}
+	guard   *guard
+}
+
 // start runs a server in the foreground until the test ends, and waits until
-// network and address accept a connection.
-func start(t testing.TB, network, address string, name string, args ...string) {
+// network and address accept a connection. Should the test be killed, the
+// server is ended too and dir removed; pidFile, where not "", names the leader
+// of a second process group that has to be ended then.
+func start(t testing.TB, dir, pidFile, network, address string, name string, args ...string) *server {
 	t.Helper()
-	command := exec.Command(name, args...)
 	// A file, not a pipe: a server's children may outlive it and would keep
 	// the pipe, and whoever waits for its end, open.
-	output, err := os.CreateTemp(tempDir(t), "output")
+	output, err := os.CreateTemp(dir, "output")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer output.Close()
-	wrote := func() string {
-		content, _ := os.ReadFile(output.Name())
-		return string(content)
-	}
-	command.Stdout, command.Stderr = output, output
-	ownGroup(command)
-	if err := command.Start(); err != nil {
+	s := &server{t: t, name: name, command: exec.Command(name, args...), output: output.Name(),
+		ended: make(chan struct{}), guard: newGuard(t, dir, pidFile)}
+	s.command.Stdout, s.command.Stderr = output, output
+	ownGroup(s.command)
+	if err := s.command.Start(); err != nil {
+		s.guard.dismiss()
 		t.Fatal(err)
 	}
-	ended := make(chan struct{})
+	s.guard.watch(s.command.Process.Pid)
 	go func() {
-		command.Wait()
-		close(ended)
+		s.command.Wait()
+		close(s.ended)
 	}()
 	t.Cleanup(func() {
-		endGroup(command, ended)
+		s.stop()
 		if t.Failed() {
-			t.Logf("%s wrote: %s", name, wrote())
+			t.Logf("%s wrote: %s", name, s.wrote())
 		}
 	})
+	s.await(network, address)
+	return s
+}
+
+// await returns when the server listens.
+func (s *server) await(network, address string) {
+	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	for {
@@ -121,13 +138,24 @@ func start(t testing.TB, network, address string, name string, args ...string) {
 		}
 		retry := time.NewTimer(20 * time.Millisecond)
 		select {
-		case <-ended:
-			t.Fatalf("%s ended at once: %s", name, wrote())
+		case <-s.ended:
+			s.t.Fatalf("%s ended at once: %s", s.name, s.wrote())
 		case <-ctx.Done():
-			t.Fatalf("%s does not listen on %s: %v", name, address, err)
+			s.t.Fatalf("%s does not listen on %s: %v", s.name, address, err)
 		case <-retry.C:
 		}
 	}
+}
+
+// stop ends the server with all its children; a second stop does nothing.
+func (s *server) stop() {
+	endGroup(s.command, s.ended)
+	s.guard.dismiss()
+}
+
+func (s *server) wrote() string {
+	content, _ := os.ReadFile(s.output)
+	return string(content)
 }
 
 // certificate writes a CA and a server certificate for localhost and 127.0.0.1
