@@ -19,6 +19,7 @@ type plan struct {
 	crashAt int              // the event at which it dies; 0: it does not
 	fate    durabletest.Fate // what its death, or the power cut after its end, leaves
 	cutOff  bool             // the power is cut after its end, if it lives so long
+	repair  bool             // it is told to repair
 	piece   int              // the most octets that one read of its gets; 0: all there are
 
 	cuts map[int]cut // by connection to the POP3 server, from 1
@@ -271,5 +272,9 @@ func (l *life) run() (*migrate.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return migrate.Run(ctx, w.job(l), &migrate.Env{Ledger: ledger, Spool: room, RunID: "run", TornDir: tornDir})
+	env := migrate.Env{Ledger: ledger, Spool: room, RunID: "run", TornDir: tornDir, QuarantineDir: quarantine}
+	if l.plan.repair {
+		env.Repair = migrate.RepairDamaged
+	}
+	return migrate.Run(ctx, w.job(l), &env)
 }

@@ -3,11 +3,15 @@ package torture
 import (
 	"flag"
 	"fmt"
+	"io"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
+	"popmigrate/internal/durable"
 	"popmigrate/internal/durable/durabletest"
 	"popmigrate/migrate"
 	"popmigrate/pop3/pop3test"
@@ -167,4 +171,69 @@ func randomFate(r *rand.Rand) durabletest.Fate {
 		return durabletest.KeepAll()
 	}
 	return durabletest.Random(r.Uint64())
+}
+
+// TestDamageAndRepair damages an archive whose mail is still on the server, or
+// in the other sink alone, and kills the repair.
+func TestDamageAndRepair(t *testing.T) {
+	y := score("damage, then a repair that is killed")
+	n := 60
+	if *long {
+		n = 5000
+	}
+	spread(t, n, func(t *testing.T, i int) {
+		r := rand.New(rand.NewPCG(*seed+uint64(i), 0x72657061))
+		set := plainJob
+		if set.policy = migrate.DeleteVerified; one(r, 2) {
+			set.policy = migrate.DeleteNever
+		}
+		y.trial(t, fmt.Sprintf("case %d", i), set, randomMail(r, set), func(w *world) {
+			if e := w.live(plan{}); !e.done() {
+				w.violate("first run: %s", e.why())
+			}
+			w.damage(r)
+			for range r.IntN(3) {
+				p := randomPlan(r)
+				p.repair, p.fault = true, nil
+				w.live(p)
+			}
+			for range 4 {
+				if e := w.live(plan{repair: true}); e.done() {
+					break
+				}
+			}
+			w.setting.policy = migrate.DeleteVerified
+		})
+	})
+}
+
+// damage changes, cuts or removes a file of one of the two archives.
+func (w *world) damage(r *rand.Rand) {
+	dir := []string{archiveDir, maildirDir}[r.IntN(2)]
+	all := files(w.fs, dir)
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if !strings.HasSuffix(name, "README.txt") && len(all[name]) > 0 {
+			names = append(names, name)
+		}
+	}
+	name := names[r.IntN(len(names))]
+	content := []byte(all[name])
+	at := r.IntN(len(content))
+	switch kind := r.IntN(3); {
+	case kind == 0 && !strings.HasSuffix(name, "popmigrate.id"): // an archive without its id counts as gone
+		w.fs.Remove(name)
+		return
+	case kind == 1:
+		content = content[:at]
+	default:
+		content[at] ^= 1 << r.IntN(8)
+	}
+	w.fs.Remove(name)
+	if err := durable.Publish(w.fs, name, func(out io.Writer) error {
+		_, err := out.Write(content)
+		return err
+	}); err != nil {
+		w.t.Fatal(err)
+	}
 }

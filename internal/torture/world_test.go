@@ -21,6 +21,7 @@ import (
 const (
 	stateDir   = "/job/state"
 	tornDir    = "/job/state/torn"
+	quarantine = "/job/state/quarantine"
 	archiveDir = "/job/archive/alice"
 	maildirDir = "/job/Maildir"
 )
@@ -114,12 +115,22 @@ func (w *world) job(l *life) *migrate.Job {
 		Sinks: []migrate.SinkSpec{
 			{Name: "archive", Kind: "mbox",
 				Open:     func(ctx context.Context, o sinks.Opening) (sinks.Sink, error) { return sinks.OpenMbox(ctx, mbox, o) },
-				OpenRead: func(context.Context) (sinks.Reader, error) { return sinks.OpenMboxReader(mbox) }},
+				OpenRead: func(context.Context) (sinks.Reader, error) { return sinks.OpenMboxReader(mbox) },
+				Verify:   func(ctx context.Context, c sinks.Check) error { return sinks.VerifyMbox(ctx, mbox, c) },
+				Mend:     func(ctx context.Context, m sinks.Mending) error { return sinks.MendMbox(ctx, mbox, m) },
+				Salvage: func(_ context.Context, quarantine, maildrop string) (*sinks.Salvage, error) {
+					return sinks.OpenMboxSalvage(mbox, quarantine, maildrop)
+				}},
 			{Name: "copy", Kind: "maildir",
 				Open: func(ctx context.Context, o sinks.Opening) (sinks.Sink, error) {
 					return sinks.OpenMaildir(ctx, maildir, o)
 				},
-				OpenRead: func(context.Context) (sinks.Reader, error) { return sinks.OpenMaildirReader(maildir) }},
+				OpenRead: func(context.Context) (sinks.Reader, error) { return sinks.OpenMaildirReader(maildir) },
+				Verify:   func(ctx context.Context, c sinks.Check) error { return sinks.VerifyMaildir(ctx, maildir, c) },
+				Mend:     func(ctx context.Context, m sinks.Mending) error { return sinks.MendMaildir(ctx, maildir, m) },
+				Salvage: func(_ context.Context, quarantine, maildrop string) (*sinks.Salvage, error) {
+					return sinks.OpenMaildirSalvage(maildir, quarantine, maildrop)
+				}},
 		}}
 	if s.noMbox {
 		account.Sinks = account.Sinks[1:]
