@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -231,4 +232,78 @@ func TestFullDiskEndsDeletion(t *testing.T) {
 	if left := len(bob.Contents()); left != 3 {
 		t.Errorf("%d of 3 left", left)
 	}
+}
+
+// A unique-id that was given to another message of equal length must not
+// license its deletion.
+func TestReusedUniqueID(t *testing.T) {
+	old, other := message(1), message(2)
+	other.UniqueID = old.UniqueID
+	other.Content = slices.Clone(old.Content)
+	copy(other.Content[len("Message-ID: <"):], "9")
+	b := newBench(t, pop3test.Config{}, old, message(5))
+	b.run()
+	b.drop.Remove(old.UniqueID)
+	b.drop.Deliver(other)
+	b.job.Delete = DeleteVerified
+	r := b.run()
+	want(t, r, map[string]int64{"gone": 2})
+	b.holds(old, other, message(5))
+	if !b.ledger().Weak {
+		t.Error("maildrop is not weak after a reused unique-id")
+	}
+}
+
+func TestRepeatedUniqueIDs(t *testing.T) {
+	all := []pop3test.Message{message(1), message(2), message(3), message(3)}
+	all[1].UniqueID = all[0].UniqueID
+	b := newBench(t, pop3test.Config{}, all...)
+	b.job.Delete = DeleteVerified
+	r := b.run()
+	want(t, r, map[string]int64{"listed": 4, "stored": 4, "gone": 4})
+	b.holds(all...)
+	if !b.ledger().Weak {
+		t.Error("maildrop is not weak after a repeated unique-id")
+	}
+}
+
+// A weak maildrop is fetched whole each time.
+func TestWeakMaildropIsFetchedAgain(t *testing.T) {
+	all := mail(4)
+	all[1].UniqueID = all[0].UniqueID
+	b := newBench(t, pop3test.Config{}, all...)
+	b.run()
+	b.drop.Remove(all[0].UniqueID)
+	b.drop.Deliver(message(0), message(1))
+	want(t, b.run(), map[string]int64{"listed": 4, "known": 4, "stored": 0})
+	if n := b.commands("RETR"); n != 8 {
+		t.Errorf("%d RETR in two runs of 4 messages", n)
+	}
+}
+
+func TestNoUniqueIDs(t *testing.T) {
+	all := append(mail(20), message(3), message(3))
+	b := newBench(t, pop3test.Config{Without: []string{"UIDL"}}, all...)
+	want(t, b.run(), map[string]int64{"listed": 22, "stored": 22})
+	want(t, b.run(), map[string]int64{"listed": 22, "known": 22, "stored": 0})
+	b.holds(all...)
+	b.job.Delete = DeleteVerified
+	want(t, b.run(), map[string]int64{"known": 22, "gone": 22})
+	b.holds(all...)
+}
+
+// Volatile header fields that a server writes in do not make a message new.
+func TestVolatileHeaders(t *testing.T) {
+	all := mail(5)
+	b := newBench(t, pop3test.Config{}, all...)
+	b.run()
+	b.job.Delete = DeleteVerified
+	b.drop.SetRules(pop3test.Rule{Command: pop3test.OnLogin, Since: 2, Do: pop3test.View(func(messages []pop3test.Message) []pop3test.Message {
+		for i := range messages {
+			messages[i].Content = append([]byte("Status: RO\r\n"), messages[i].Content...)
+		}
+		return messages
+	})})
+	want(t, b.run(), map[string]int64{"listed": 5, "known": 5, "stored": 0, "gone": 5})
+	b.holds(all...)
 }
