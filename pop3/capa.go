@@ -8,7 +8,7 @@ import (
 
 // Capabilities is a CAPA reply (RFC 2449 section 5).
 type Capabilities struct {
-	Lines []string // as sent, cleaned for display
+	Lines []string // as sent, cleaned for display and without secrets
 	tags  map[string][]string
 }
 
@@ -31,6 +31,7 @@ func (c *Client) Capabilities(ctx context.Context) (*Capabilities, error) {
 		if len(caps.Lines) >= maxCapabilities {
 			return errors.New("endless list of capabilities")
 		}
+		caps.Lines = append(caps.Lines, c.show(line))
 		caps.add(display(line))
 		return nil
 	})
@@ -46,7 +47,6 @@ func (c *Client) Capabilities(ctx context.Context) (*Capabilities, error) {
 const maxCapabilities = 1000
 
 func (k *Capabilities) add(line string) {
-	k.Lines = append(k.Lines, line)
 	words := strings.Fields(line)
 	if len(words) == 0 {
 		return
