@@ -63,13 +63,10 @@ func (c *Client) Authenticate(ctx context.Context, mechanism sasl.Client) error 
 	}
 }
 
-// hideResponse hides a response and, of one in parts such as PLAIN's, the last
-// part: the password.
+// hideResponse hides a response as it is sent and, of one in parts such as
+// PLAIN's, the last part: the password. The user's name before it is no secret.
 func (c *Client) hideResponse(response []byte) {
-	c.hide(base64.StdEncoding.EncodeToString(response), string(response))
-	if i := bytes.LastIndexByte(response, 0); i >= 0 {
-		c.hide(string(response[i+1:]))
-	}
+	c.secrets.Add(base64.StdEncoding.EncodeToString(response), string(response[bytes.LastIndexByte(response, 0)+1:]))
 }
 
 // encodeInitial writes an initial response: "=" stands for an empty one.

@@ -8,7 +8,7 @@ import (
 
 // Capabilities is a CAPA reply (RFC 2449 section 5).
 type Capabilities struct {
-	Lines []string // as sent, cleaned for display
+	Lines []string // as sent, cleaned for display and without secrets
 	tags  map[string][]string
 }
 
@@ -46,6 +46,7 @@ func (c *Client) readCapabilities() (*Capabilities, error) {
 		if octets += len(line) + 2; octets > maxCapa || len(caps.Lines) >= maxCapaLines {
 			return errors.New("endless list of capabilities")
 		}
+		caps.Lines = append(caps.Lines, c.show(line))
 		caps.add(display(line))
 		return nil
 	})
@@ -56,7 +57,6 @@ func (c *Client) readCapabilities() (*Capabilities, error) {
 }
 
 func (k *Capabilities) add(line string) {
-	k.Lines = append(k.Lines, line)
 	words := strings.Fields(line)
 	if len(words) == 0 {
 		return

@@ -9,10 +9,11 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
+
+	"popmigrate/internal/redact"
 )
 
 // Number is a message-number: valid in one session only (RFC 1939 section 5).
@@ -47,7 +48,7 @@ type Client struct {
 	drop     *DropListing // the reply to STAT that another must repeat
 	flying   bool         // a sequence of commands runs: no other may come between
 	broken   error
-	secrets  []string // never to be shown, should the server echo them
+	secrets  redact.Secrets // never to be shown, should the server echo them
 	ack      quickAck
 	limit    listingLimit
 
@@ -329,18 +330,7 @@ func (c *Client) replyError(command string, text []byte) *ReplyError {
 // show takes out secrets that server text echoes and cleans it. In that order:
 // cleaning may cut a secret or change its octets, so that it is not found.
 func (c *Client) show(text []byte) string {
-	return display(redact(text, c.secrets))
-}
-
-// hide remembers what must not be shown, the longest first: one secret may be
-// part of another.
-func (c *Client) hide(secrets ...string) {
-	for _, secret := range secrets {
-		if secret != "" {
-			c.secrets = append(c.secrets, secret)
-		}
-	}
-	slices.SortFunc(c.secrets, func(a, b string) int { return len(b) - len(a) })
+	return display(c.secrets.Hide(text))
 }
 
 // exchange sends one command and reads its status line.

@@ -27,14 +27,6 @@ func keyword(command string) string {
 	return word
 }
 
-// redact takes secrets out of text, should a server echo them.
-func redact(text []byte, secrets []string) []byte {
-	for _, secret := range secrets {
-		text = bytes.ReplaceAll(text, []byte(secret), []byte("(secret)"))
-	}
-	return text
-}
-
 // argument checks that a command's argument cannot end its line or smuggle
 // another command in.
 func argument(command, name, value string) error {

@@ -31,7 +31,7 @@ func (c *Client) Login(ctx context.Context, user, password string) error {
 
 // secretly exchanges a command whose secret the server must not echo into an error.
 func (c *Client) secretly(command string, secret ...string) error {
-	c.hide(secret...)
+	c.secrets.Add(secret...)
 	_, err := c.exchange(command)
 	return err
 }

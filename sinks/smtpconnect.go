@@ -10,11 +10,12 @@ import (
 	"io"
 	"net"
 	"net/textproto"
-	"strings"
 	"time"
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
+
+	"popmigrate/internal/redact"
 )
 
 // smtpUnreachable says why there is no connection now, through no fault of a
@@ -32,7 +33,7 @@ type smtpConn struct {
 	config  *SMTP
 	line    *smtpLine
 	client  *smtp.Client
-	secrets *strings.Replacer // hides the password should the server repeat it
+	secrets redact.Secrets // hides the password should the server repeat it
 	exposed bool              // others could read along
 	used    bool              // a transaction was begun on it
 	broken  bool              // to be closed: lost, or not to be trusted any more
@@ -57,7 +58,7 @@ func (config *SMTP) connect(ctx context.Context) (*smtpConn, error) {
 	if err != nil {
 		return nil, &smtpUnreachable{"dial", config.server(), err}
 	}
-	c := &smtpConn{config: config, secrets: strings.NewReplacer(), exposed: !isLocal(conn)}
+	c := &smtpConn{config: config, exposed: !isLocal(conn)}
 	c.use(conn, "")
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
@@ -227,7 +228,8 @@ func (c *smtpConn) login(ctx context.Context) error {
 	if err != nil {
 		return c.permanent("login", fmt.Errorf("password: %w", err), "")
 	}
-	c.hide(password)
+	// As it is, and as AUTH PLAIN sends it.
+	c.secrets.Add(password, base64.StdEncoding.EncodeToString([]byte("\x00"+c.config.User+"\x00"+password)))
 	var mechanism sasl.Client
 	switch {
 	case c.client.SupportsAuth(sasl.Plain):
@@ -244,18 +246,6 @@ func (c *smtpConn) login(ctx context.Context) error {
 		return c.sort("login", err, "check user and password")
 	}
 	return nil
-}
-
-// hide keeps a password, and the forms it is sent in, out of all that is quoted.
-func (c *smtpConn) hide(password string) {
-	if password == "" {
-		return
-	}
-	encode := base64.StdEncoding.EncodeToString
-	c.secrets = strings.NewReplacer(
-		encode([]byte("\x00"+c.config.User+"\x00"+password)), "***",
-		encode([]byte(password)), "***",
-		password, "***")
 }
 
 // quit says goodbye, waiting no longer than is polite, and closes.

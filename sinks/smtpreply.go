@@ -33,7 +33,7 @@ func quoteSMTP(text string) string {
 }
 
 // quote is quoteSMTP with the password hidden.
-func (c *smtpConn) quote(text string) string { return quoteSMTP(c.secrets.Replace(text)) }
+func (c *smtpConn) quote(text string) string { return quoteSMTP(string(c.secrets.Hide([]byte(text)))) }
 
 // reply returns the reply that an error of go-smtp's stands for, nil where the
 // connection failed instead.
