@@ -328,9 +328,15 @@ func (c *Client) replyError(command string, text []byte) *ReplyError {
 }
 
 // show takes out secrets that server text echoes and cleans it. In that order:
-// cleaning may cut a secret or change its octets, so that it is not found.
+// cleaning may cut a secret or change its octets, so that it is not found. Of a
+// long text the end is never shown; where it is cut, so may a secret be.
 func (c *Client) show(text []byte) string {
-	return display(c.secrets.Hide(text))
+	const most, margin = 4 * maxShownText, 16
+	if len(text) <= most {
+		return display(c.secrets.Hide(text))
+	}
+	text = c.secrets.Hide(text[:most])
+	return display(text[:max(0, len(text)-margin)])
 }
 
 // exchange sends one command and reads its status line.

@@ -16,7 +16,7 @@ func FuzzReply(f *testing.F) {
 	f.Fuzz(func(t *testing.T, octets []byte, secret string) {
 		c := NewClient(nil, nil)
 		c.r.fill = bytes.NewReader(octets).Read
-		c.hide(secret)
+		c.secrets.Add(secret)
 		text, err := c.reply("NOOP")
 		first, _, whole := bytes.Cut(octets, []byte("\n"))
 		if err == nil && (!whole || !bytes.HasPrefix(bytes.ToUpper(first), []byte("+OK"))) {
