@@ -307,3 +307,25 @@ func TestVolatileHeaders(t *testing.T) {
 	want(t, b.run(), map[string]int64{"listed": 5, "known": 5, "stored": 0, "gone": 5})
 	b.holds(all...)
 }
+
+// Two messages of one length change their unique-ids while nothing is deleted.
+// The known one turns up under the new unique-id, and so the other is not
+// taken for it.
+func TestExchangedUniqueIDs(t *testing.T) {
+	known, fresh := message(10), message(60)
+	if len(known.Content) != len(fresh.Content) {
+		t.Fatal("the messages differ in length")
+	}
+	b := newBench(t, pop3test.Config{}, known)
+	b.run()
+	b.drop.Deliver(fresh)
+	b.drop.SetRules(pop3test.Rule{Command: pop3test.OnLogin, Do: pop3test.View(func(all []pop3test.Message) []pop3test.Message {
+		all[0].UniqueID, all[1].UniqueID = all[1].UniqueID, all[0].UniqueID
+		return all
+	})})
+	want(t, b.run(), map[string]int64{"listed": 2, "failed": 0})
+	b.holds(known, fresh)
+	b.drop.SetRules()
+	want(t, b.run(), map[string]int64{"listed": 2, "known": 2, "failed": 0})
+	b.holds(known, fresh)
+}

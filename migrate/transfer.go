@@ -21,6 +21,7 @@ type mover struct {
 	settler *settler
 	spool   *spool.Writer
 	print   *fingerprint
+	doubted []int  // entries passed over on a hint that turned out to be doubtful
 	queued  []bool // by record known before this session: the settler was given the message as it was fetched
 }
 
@@ -38,6 +39,11 @@ func (v *visit) move(ctx context.Context, p *plan) error {
 		queued: make([]bool, v.known)}
 	defer m.spool.Close()
 	err := m.transfer(transferring, entries)
+	for err == nil && len(m.doubted) > 0 {
+		again := m.doubted
+		m.doubted = nil
+		err = m.transfer(transferring, again)
+	}
 	if err == nil {
 		err = m.fill(transferring, fills)
 	}
@@ -229,6 +235,9 @@ func (m *mover) arrived(ctx context.Context, i int, p *print, entry *spool.Entry
 		m.weaken()
 	}
 	record, matched := m.ids.match(e, p)
+	if !matched && !m.audit && m.doubt(p) {
+		record, matched = m.ids.match(e, p)
+	}
 	if m.audit {
 		// Only fetched to learn whether it is one of those that were deleted.
 		entry.Release()
@@ -261,6 +270,24 @@ func (m *mover) arrived(ctx context.Context, i int, p *print, entry *spool.Entry
 		m.await(row)
 	}
 	return m.settler.add(ctx, m.item(record, put, missing, p, entry))
+}
+
+// doubt takes a record of the fetched message's digest back from the entry that
+// was taken for it without a look, on its unique-id alone. Either there are two
+// messages alike, or unique-ids have moved; the entry is fetched to tell.
+func (m *mover) doubt(p *print) bool {
+	for _, record := range m.ids.byDigest[p.digest] {
+		if !m.ids.claimed[record] || m.proven[int(record)] {
+			continue
+		}
+		if entry := slices.Index(m.record, record); entry >= 0 {
+			m.ids.claimed[record], m.record[entry] = false, noRecord
+			m.left[entry] = fated{Failed, failure{notReached, "the session ended before its turn"}}
+			m.doubted = append(m.doubted, entry)
+			return true
+		}
+	}
+	return false
 }
 
 // newRow is the record of a message seen for the first time.

@@ -154,12 +154,13 @@ func (w *world) takeAway() {
 }
 
 // withoutEnd leaves out the last line end, which goes with the termination
-// line. An empty line of it would be a whole message.
+// line: unless another one stands before it, that is no end of a message.
 func withoutEnd(content []byte) []byte {
-	if len(content) <= 2 {
+	cut := bytes.TrimSuffix(content, []byte("\r\n"))
+	if len(cut) == 0 || bytes.HasSuffix(cut, []byte("\r\n")) {
 		return content
 	}
-	return bytes.TrimSuffix(content, []byte("\r\n"))
+	return cut
 }
 
 // short ends one message early, properly: with its line end it still has fewer
