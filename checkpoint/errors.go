@@ -30,7 +30,7 @@ const (
 	hintDamaged = "do not run again with it; keep the folder as it is, restore a copy, or rebuild it from the archives"
 	hintFull    = "make room and run again; nothing that was acknowledged is lost"
 	hintBusy    = "another program, perhaps a database tool, holds the ledger; end it and run again"
-	hintDisk    = "the disk that holds the ledger fails or is read-only; mend it and run again; nothing that was acknowledged is lost"
+	hintDisk    = "the disk that holds the ledger fails or is read-only, or too many files are open (ulimit -n); mend that and run again; nothing that was acknowledged is lost"
 	hintNone    = "nothing was recorded here yet: is this the job's state directory?"
 )
 
