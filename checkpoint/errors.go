@@ -31,7 +31,7 @@ const (
 	hintFull    = "make room and run again; nothing that was acknowledged is lost"
 	hintBusy    = "another program, perhaps a database tool, holds the ledger; end it and run again"
 	hintFixed   = "give this user the right to write the file; if that is not it, its header is damaged: restore a copy"
-	hintDisk    = "the disk that holds the ledger fails or is read-only; mend it and run again; nothing that was acknowledged is lost"
+	hintDisk    = "the disk that holds the ledger fails or is read-only, or too many files are open (ulimit -n); mend that and run again; nothing that was acknowledged is lost"
 	hintNone    = "nothing was recorded here yet: is this the job's state directory?"
 )
 

@@ -46,14 +46,19 @@ func namesSecret(token hclsyntax.Token) bool {
 	return false
 }
 
-// isReference tells whether tokens are "= name(strings…)" and nothing else.
+// isReference tells whether tokens are "= name(strings…)" and nothing else,
+// where what env names could be a variable: else it may be the secret itself.
 func isReference(tokens hclsyntax.Tokens) bool {
 	if len(tokens) < 4 || tokens[0].Type != hclsyntax.TokenEqual ||
 		tokens[1].Type != hclsyntax.TokenIdent || tokens[2].Type != hclsyntax.TokenOParen {
 		return false
 	}
-	_, known := references[string(tokens[1].Bytes)]
+	name := string(tokens[1].Bytes)
+	_, known := references[name]
 	for i, token := range tokens[3:] {
+		if name == "env" && token.Type == hclsyntax.TokenQuotedLit && !envName.Match(token.Bytes) {
+			return false
+		}
 		if token.Type == hclsyntax.TokenCParen {
 			rest := tokens[3+i+1:]
 			if len(rest) == 0 {

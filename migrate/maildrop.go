@@ -172,10 +172,14 @@ func (v *visit) begin(ctx context.Context) error {
 			v.left[i] = fated{Failed, failure{notReached, "the session ended before its turn"}}
 		}
 	}
+	// First: a maildrop counts as seen only where its listing is accounted for.
+	if err := commit(ctx, v.env, checkpoint.AddCustody{Entry: v.opened()}); err != nil {
+		return err
+	}
 	if !v.audit {
 		v.reck.relist(v.id, entries)
 	}
-	return commit(ctx, v.env, checkpoint.AddCustody{Entry: v.opened()})
+	return nil
 }
 
 // flush commits what the session found out about messages that it did not settle.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -105,6 +106,9 @@ func usage(format string, args ...any) error {
 // choose loads a job file and returns the jobs that the selection names; all
 // that were loaded are to be closed with the function.
 func (s *selection) choose(path string, env jobs.Env) (selected []*jobs.Job, release func(), err error) {
+	if strings.Contains(path, "://") { // not repeated: it may hold a password
+		return nil, nil, usage("a URL stands where a job file is expected; popmigrate copy takes one")
+	}
 	file, err := jobs.Load(path, env)
 	if err != nil {
 		return nil, nil, err

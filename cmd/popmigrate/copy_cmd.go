@@ -168,7 +168,8 @@ func (a *app) password(stop *stopper, variable, name string) (string, error) {
 		if password := a.getenv(variable); password != "" {
 			return password, nil
 		}
-		return "", fmt.Errorf("read password: the environment variable %s is not set", variable)
+		// Its name is not repeated: it may be the password in the wrong place.
+		return "", errors.New("read password: the environment variable that --password-env names is not set")
 	}
 	if password := a.getenv(jobs.CopyPassword); password != "" {
 		return password, nil

@@ -97,6 +97,7 @@ func (m *migration) open(stop *stopper) error {
 	if err != nil {
 		return err
 	}
+	m.withinFiles(room)
 	m.dir = filepath.Join(state, runsDir, m.runID)
 	if err := os.MkdirAll(m.dir, 0o700); err != nil {
 		return err

@@ -19,6 +19,7 @@ const (
 	chunkOctets  = 32 << 10 // memory is handed out in chunks of this many octets
 	largestInRAM = 1 << 20  // a message over this many octets goes to a file
 	filePrefix   = "message-"
+	filesMost    = 256 // open at once; see LimitFiles
 )
 
 // Spool hands out room for messages. It may be used from many goroutines.
@@ -27,6 +28,7 @@ type Spool struct {
 	budget int64 // octets; of chunks handed out at once
 	used   atomic.Int64
 	chunks sync.Pool
+	files  chan struct{} // as many as there are open files
 }
 
 // Open returns a spool that keeps at most memory octets in RAM and the rest in
@@ -47,10 +49,15 @@ func Open(dir string, memory int64) (*Spool, error) {
 			}
 		}
 	}
-	s := &Spool{dir: dir, budget: memory}
+	s := &Spool{dir: dir, budget: memory, files: make(chan struct{}, filesMost)}
 	s.chunks.New = func() any { return new([chunkOctets]byte) }
 	return s, nil
 }
+
+// LimitFiles sets how many temporary files may be open at once, at least one.
+// Whoever needs one more waits until an entry is released. It is called before
+// the first Writer is made.
+func (s *Spool) LimitFiles(most int) { s.files = make(chan struct{}, max(1, most)) }
 
 // InMemory returns the octets of RAM that are handed out now.
 func (s *Spool) InMemory() int64 { return s.used.Load() }
@@ -189,13 +196,16 @@ func (s *Spool) release(slab *slab) {
 // any more where the system allows that, so that no crash leaves it behind.
 func (w *Writer) spill() error {
 	e := w.next
+	w.spool.files <- struct{}{}
 	file, err := os.CreateTemp(w.spool.dir, filePrefix)
 	if err != nil {
+		<-w.spool.files
 		return fmt.Errorf("create spool file: %w", err)
 	}
 	for _, piece := range e.pieces {
 		if _, err := file.Write(piece); err != nil {
 			err = errors.Join(err, file.Close(), os.Remove(file.Name()))
+			<-w.spool.files
 			return fmt.Errorf("write spool file: %w", err)
 		}
 	}
@@ -247,6 +257,7 @@ func (e *Entry) Release() {
 		_ = e.file.Close()
 		_ = os.Remove(e.file.Name())
 		e.file = nil
+		<-e.spool.files
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/iotest"
@@ -171,5 +172,45 @@ func BenchmarkWriter(b *testing.B) {
 	for b.Loop() {
 		w.Write(message)
 		w.Finish().Release()
+	}
+}
+
+// No more files are open at once than allowed: who needs another one waits
+// until an entry is released.
+func TestFilesAreLimited(t *testing.T) {
+	s, err := Open(t.TempDir(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.LimitFiles(2)
+	w := s.NewWriter()
+	defer w.Close()
+	var held []*Entry
+	for range 2 {
+		w.Write([]byte("text"))
+		held = append(held, w.Finish())
+	}
+	written := make(chan *Entry)
+	go func() {
+		w.Write([]byte("text"))
+		written <- w.Finish()
+	}()
+	for range 3 {
+		select {
+		case <-written:
+			t.Fatal("a third file was opened")
+		default:
+			runtime.Gosched()
+		}
+	}
+	held[0].Release()
+	e := <-written
+	if !e.InFile() {
+		t.Error("not in a file")
+	}
+	e.Release()
+	held[1].Release()
+	if len(s.files) != 0 {
+		t.Errorf("%d files count as open", len(s.files))
 	}
 }
