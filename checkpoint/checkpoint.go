@@ -174,7 +174,7 @@ func (s MarkState) String() string {
 // Mark is the deletion record of a message.
 type Mark struct {
 	State   MarkState
-	Tries   int       // sessions in which DELE was sent
+	Tries   int       // sessions in which DELE was sent, and QUIT after it
 	Session string    // the last of them
 	Reply   string    // the server's words
 	At      time.Time // of the last change

@@ -242,10 +242,12 @@ func (v *visit) quit(ctx context.Context) error {
 // stopping tells whether no further message is to be fetched in this session.
 func (v *visit) stopping() bool {
 	return v.env.quiescing() ||
-		(!v.slice.Until.IsZero() && v.now().After(v.slice.Until)) ||
+		(!v.slice.Until.IsZero() && time.Now().After(v.slice.Until)) || // not v.now: that one can jump back
 		(v.slice.Messages > 0 && v.moved >= v.slice.Messages)
 }
 
+// now is the time of day for records. It has no monotonic part: spans are not
+// to be measured with it.
 func (v *visit) now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 func (v *visit) observe(event MaildropEvent) {

@@ -7,8 +7,9 @@ import (
 	"popmigrate/checkpoint"
 )
 
-// marksMost bounds the sessions in which DELE is sent for one message: once,
-// and twice more if the server still lists it. Then it is kept.
+// marksMost bounds the sessions in which DELE is sent for one message and
+// QUIT after it: once, and twice more if the server still lists the message.
+// Then it is kept.
 const marksMost = 3
 
 // markReply is what a session's DELE for one message came to.
@@ -64,7 +65,7 @@ func (v *visit) mark(ctx context.Context) error {
 	v.observe(MaildropEvent{State: Deleting, Messages: int64(len(entries))})
 	changes := make([]checkpoint.Change, 0, len(entries))
 	for _, i := range entries {
-		changes = append(changes, v.setMark(int(v.record[i]), checkpoint.Marking, 1, ""))
+		changes = append(changes, v.setMark(int(v.record[i]), checkpoint.Marking, 0, ""))
 	}
 	if err := commit(ctx, v.env, changes...); err != nil {
 		return err
@@ -126,19 +127,20 @@ func (v *visit) setMark(record int, state checkpoint.MarkState, tries int, reply
 }
 
 // marksQuit records what the server answered to the marks and to QUIT. +OK is
-// a claim; only a later listing settles it.
+// a claim; only a later listing settles it. Only now the session counts as a
+// try: one that broke off before QUIT says nothing of the server's will.
 func (v *visit) marksQuit(said string, err error) {
 	for _, reply := range v.marks {
 		m := &v.drop.Messages[reply.record]
 		switch {
 		case reply.ok:
-			v.pending = append(v.pending, v.setMark(reply.record, checkpoint.Marked, 0, reply.reply))
+			v.pending = append(v.pending, v.setMark(reply.record, checkpoint.Marked, 1, reply.reply))
 			v.reck.count(func(c *Counts) { c.Marked++ })
-		case m.Mark.Tries >= marksMost:
-			v.pending = append(v.pending, v.setMark(reply.record, checkpoint.Kept, 0, reply.reply))
+		case m.Mark.Tries+1 >= marksMost:
+			v.pending = append(v.pending, v.setMark(reply.record, checkpoint.Kept, 1, reply.reply))
 			v.reck.count(func(c *Counts) { c.Kept++ })
 		default:
-			v.pending = append(v.pending, v.setMark(reply.record, checkpoint.Marking, 0, reply.reply))
+			v.pending = append(v.pending, v.setMark(reply.record, checkpoint.Marking, 1, reply.reply))
 		}
 	}
 	v.quitReply = said

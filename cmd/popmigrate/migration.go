@@ -98,6 +98,9 @@ func (m *migration) open(stop *stopper) error {
 		return err
 	}
 	m.withinFiles(room)
+	if m.runID, err = afterAll(m.runID, filepath.Join(state, runsDir)); err != nil {
+		return err
+	}
 	m.dir = filepath.Join(state, runsDir, m.runID)
 	if err := os.MkdirAll(m.dir, 0o700); err != nil {
 		return err

@@ -1,6 +1,11 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"popmigrate/jobs"
@@ -185,5 +190,29 @@ func (r *result) problems() []problem {
 // newRunID returns the time a run began, so that ids sort, and random
 // characters, so that runs on two machines differ.
 func newRunID(now time.Time, random string) string {
-	return now.UTC().Format("20060102T150405.000Z") + "-" + random
+	return now.UTC().Format(runTime) + "-" + random
+}
+
+const runTime = "20060102T150405.000Z"
+
+// afterAll returns id, or one that sorts behind the newest run in a folder
+// where id does not: the clock was put back since then. What was last tried is
+// found by the order of the ids.
+func afterAll(id, runs string) (string, error) {
+	entries, err := os.ReadDir(runs) // sorted
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	for _, entry := range slices.Backward(entries) {
+		text, _, _ := strings.Cut(entry.Name(), "-")
+		newest, err := time.Parse(runTime, text)
+		if err != nil {
+			continue // not a run
+		}
+		if text < id[:len(runTime)] {
+			break
+		}
+		return newRunID(newest.Add(time.Millisecond), id[len(runTime)+1:]), nil
+	}
+	return id, nil
 }
