@@ -34,9 +34,9 @@ type smtpConn struct {
 	line    *smtpLine
 	client  *smtp.Client
 	secrets redact.Secrets // hides the password should the server repeat it
-	exposed bool              // others could read along
-	used    bool              // a transaction was begun on it
-	broken  bool              // to be closed: lost, or not to be trusted any more
+	exposed bool           // others could read along
+	used    bool           // a transaction was begun on it
+	broken  bool           // to be closed: lost, or not to be trusted any more
 
 	// What the server offers, as it last said.
 	eightBit, utf8 bool
