@@ -211,7 +211,7 @@ func (w *world) live(p plan) *ending {
 		w.fs.Hook(nil)
 	}
 	w.lives++
-	if e.died {
+	if e.died || e.err != nil { // without its ledger a process ends as suddenly
 		w.crashes++
 	}
 	w.breaks += l.cuts

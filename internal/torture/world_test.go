@@ -180,11 +180,11 @@ var volatile = [][]byte{[]byte("Status: RO\n"), []byte("X-UIDL: 0123456789\n")}
 // a sink has it: line ends and volatile fields do not.
 func essence(content []byte) string {
 	content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
-	for _, field := range volatile {
-		content = bytes.ReplaceAll(content, field, nil)
-	}
 	if !bytes.HasSuffix(content, []byte("\n")) {
 		content = append(bytes.Clone(content), '\n') // POP3 cannot tell
+	}
+	for _, field := range volatile {
+		content = bytes.ReplaceAll(content, field, nil)
 	}
 	return string(content)
 }
