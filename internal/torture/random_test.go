@@ -28,7 +28,11 @@ var (
 // server that strays anew in each session.
 func TestRandom(t *testing.T) {
 	y := score("random")
-	spread(t, *runs, func(t *testing.T, i int) {
+	n := *runs
+	if testing.Short() {
+		n = min(n, 40)
+	}
+	spread(t, n, func(t *testing.T, i int) {
 		s := *seed + uint64(i)
 		r := rand.New(rand.NewPCG(s, 0x746f7274))
 		set := randomSetting(r)
@@ -178,6 +182,9 @@ func randomFate(r *rand.Rand) durabletest.Fate {
 func TestDamageAndRepair(t *testing.T) {
 	y := score("damage, then a repair that is killed")
 	n := 60
+	if testing.Short() {
+		n = 10
+	}
 	if *long {
 		n = 5000
 	}
