@@ -20,7 +20,7 @@ import (
 
 var (
 	runs = flag.Int("torture.runs", 300, "number of random runs")
-	seed = flag.Uint64("torture.seed", 1, "seed of the first random run; the next one has the next seed")
+	seed = flag.Uint64("torture.seed", 1, "seed of the first random run, the next one has the next seed; and of what a short run leaves out of the exhaustive set")
 )
 
 // TestRandom puts together what the other scenarios do one at a time: several

@@ -60,6 +60,15 @@ func restore(t *testing.T, fsys durable.FS, dir string, content map[string]strin
 	}
 }
 
+// restoreMaildir is restore for the Maildir, whose folders may be empty.
+func restoreMaildir(t *testing.T, w *world, content map[string]string) {
+	t.Helper()
+	restore(t, w.fs, maildirDir, content)
+	for _, folder := range []string{"tmp", "new", "cur"} {
+		w.fs.Mkdir(path.Join(maildirDir, folder), durable.DirPerm)
+	}
+}
+
 // situation is what people do to a job between two runs.
 type situation struct {
 	name    string
@@ -119,6 +128,19 @@ func TestSituations(t *testing.T) {
 				restore(t, w.fs, stateDir, yesterday)
 			},
 			mend: func(t *testing.T, w *world) { restore(t, w.fs, stateDir, kept) }},
+		{name: "an archive of another ledger, which was opened less often", refused: "the archive has id",
+			setting: func(s *setting) { s.noMbox = true },
+			happens: func(_ *testing.T, w *world) {
+				keep(w, maildirDir)
+				empty(nil, w)
+				for range 3 {
+					w.live(plan{})
+				}
+				own := files(w.fs, maildirDir)
+				restoreMaildir(t, w, kept)
+				kept = own
+			},
+			mend: func(t *testing.T, w *world) { restoreMaildir(t, w, kept) }},
 		{name: "two ledgers have one archive", refused: "do not belong together",
 			happens: func(t *testing.T, w *world) {
 				keep(w, stateDir)
@@ -136,12 +158,7 @@ func TestSituations(t *testing.T) {
 				keep(w, maildirDir)
 				remove(w.fs, maildirDir)
 			},
-			mend: func(t *testing.T, w *world) {
-				restore(t, w.fs, maildirDir, kept)
-				for _, folder := range []string{"tmp", "new", "cur"} {
-					w.fs.Mkdir(path.Join(maildirDir, folder), durable.DirPerm)
-				}
-			}},
+			mend: func(t *testing.T, w *world) { restoreMaildir(t, w, kept) }},
 		{name: "a segment is missing", refused: "is missing",
 			happens: func(_ *testing.T, w *world) {
 				keep(w, archiveDir)
