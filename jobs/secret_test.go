@@ -19,7 +19,7 @@ func password(t *testing.T, attribute string, env Env) func(context.Context) (st
 		t.Fatal(err)
 	}
 	t.Cleanup(file.close)
-	return file.Jobs[0].Job.Accounts[0].Connector.(*migrate.POP3Source).Password
+	return file.Jobs[0].Job.Accounts[0].Connector.(*migrate.POP3Source).Login.Password
 }
 
 func TestSecrets(t *testing.T) {

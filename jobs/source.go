@@ -14,6 +14,7 @@ import (
 
 	"popmigrate/migrate"
 	"popmigrate/pop3"
+	"popmigrate/pop3/auth"
 )
 
 // source is where maildrops are. It is broken where a problem was recorded
@@ -241,15 +242,22 @@ func (l *loader) authorities(path string, at hcl.Range) *x509.CertPool {
 	return pool
 }
 
+// policy says by which mechanisms the source's accounts may log in.
+func (src *source) policy() auth.Policy {
+	if src.auth == "auto" {
+		return auth.Policy{}
+	}
+	return auth.Policy{Mechanisms: []string{strings.ToUpper(src.auth)}}
+}
+
 // connector returns what opens sessions on one maildrop.
 func (src *source) connector(server, login string, password *secret) migrate.Connector {
 	pop := &migrate.POP3Source{
 		Server:     server,
 		TLS:        src.mode,
 		TLSConfig:  src.tls,
-		User:       login,
-		Auth:       src.auth,
-		Password:   func(ctx context.Context) (string, error) { return password.get(ctx) },
+		Login:      auth.Credentials{User: login, Password: func(ctx context.Context) (string, error) { return password.get(ctx) }},
+		Policy:     src.policy(),
 		Pipelining: src.pipelining,
 		Timeouts:   src.timeouts,
 	}

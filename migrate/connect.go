@@ -10,9 +10,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/emersion/go-sasl"
-
 	"popmigrate/pop3"
+	"popmigrate/pop3/auth"
 )
 
 // Connect dials, encrypts, reads the greeting and logs in: no credential
@@ -53,6 +52,12 @@ func (s *POP3Source) open(ctx context.Context) (*pop3.Client, error) {
 	if err != nil {
 		return nil, connectError("dial", s.Server, err)
 	}
+	if s.Before != nil {
+		if err := s.before(ctx, conn, timeouts.Greeting); err != nil {
+			conn.Close()
+			return nil, connectError("kerberos", s.Server, err)
+		}
+	}
 	if s.TLS == TLSImplicit {
 		encrypted := tls.Client(conn, s.tlsConfig())
 		handshake, cancel := context.WithTimeout(ctx, timeouts.TLS)
@@ -66,17 +71,30 @@ func (s *POP3Source) open(ctx context.Context) (*pop3.Client, error) {
 	return pop3.NewClient(conn, &pop3.Options{Pipelining: s.Pipelining, Timeouts: s.Timeouts}), nil
 }
 
+// before does what Before says within the limit.
+func (s *POP3Source) before(ctx context.Context, conn net.Conn, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+	return s.Before(ctx, conn, s.host())
+}
+
+// host returns the name of the server without its port.
+func (s *POP3Source) host() string {
+	host, _, err := net.SplitHostPort(s.Server)
+	if err != nil {
+		return s.Server
+	}
+	return host
+}
+
 func (s *POP3Source) tlsConfig() *tls.Config {
 	config := &tls.Config{}
 	if s.TLSConfig != nil {
 		config = s.TLSConfig.Clone()
 	}
 	if config.ServerName == "" {
-		host, _, err := net.SplitHostPort(s.Server)
-		if err != nil {
-			host = s.Server
-		}
-		config.ServerName = host
+		config.ServerName = s.host()
 	}
 	return config
 }
@@ -102,44 +120,18 @@ func (s *POP3Source) establish(ctx context.Context, client *pop3.Client, facts *
 	if err != nil && client.Broken() != nil {
 		return connectError("capabilities", s.Server, err)
 	}
-	password, err := s.Password(ctx)
-	if err != nil {
-		return &ConnectError{Stage: "password", Server: s.Server, Err: err, Class: ClassLocal}
-	}
-	facts.Mechanism = s.mechanism(capabilities)
-	switch facts.Mechanism {
-	case "PLAIN":
-		err = client.Authenticate(ctx, sasl.NewPlainClient("", s.User, password))
-	case "APOP":
-		err = client.APOP(ctx, s.User, password)
-	default:
-		err = client.Login(ctx, s.User, password)
-	}
+	facts.Mechanism, err = auth.Login(ctx, client, capabilities, s.Login, s.Policy)
 	if err == nil {
 		return nil
+	}
+	if missing := (*auth.CredentialError)(nil); errors.As(err, &missing) {
+		return &ConnectError{Stage: "password", Server: s.Server, Err: err, Class: ClassLocal}
 	}
 	failure := connectError("login", s.Server, err)
 	if failure.Class == ClassNetwork && client.Broken() == nil {
 		failure.Class = ClassLocal // never sent: a CR in a name, a line too long
 	}
 	return failure
-}
-
-// mechanism chooses the login. Both of "auto" send the password as it is, so
-// that the choice is one of form only; APOP is never chosen unasked.
-func (s *POP3Source) mechanism(capabilities *pop3.Capabilities) string {
-	switch s.Auth {
-	case "plain":
-		return "PLAIN"
-	case "apop":
-		return "APOP"
-	case "user":
-		return "USER"
-	}
-	if capabilities.HasArg("SASL", "PLAIN") {
-		return "PLAIN"
-	}
-	return "USER"
 }
 
 // popSession is a Session over POP3.
@@ -158,7 +150,7 @@ func (p *popSession) capabilities(ctx context.Context, facts *Facts) []string {
 
 // ConnectError says at which step a session could not be opened.
 type ConnectError struct {
-	Stage  string // "dial", "tls", "greeting", "starttls", "capabilities", "password", "login"
+	Stage  string // "dial", "kerberos", "tls", "greeting", "starttls", "capabilities", "password", "login"
 	Server string
 	Err    error
 	Class  Class

@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"popmigrate/pop3"
+	"popmigrate/pop3/auth"
 )
 
 // TLSMode says when a session is encrypted. The zero value is the safe one.
@@ -23,12 +24,15 @@ const (
 type POP3Source struct {
 	Server     string // host:port
 	TLS        TLSMode
-	TLSConfig  *tls.Config                               // nil means verified against the system's roots; ServerName is set from Server where empty
-	User       string                                    // the login as it is sent
-	Auth       string                                    // "auto" (or ""), "plain", "user", "apop"
-	Password   func(ctx context.Context) (string, error) // evaluated for each login
+	TLSConfig  *tls.Config // nil means verified against the system's roots; ServerName is set from Server where empty
+	Login      auth.Credentials
+	Policy     auth.Policy // which mechanisms may log in
 	Pipelining pop3.Pipelining
 	Timeouts   pop3.Timeouts
+
+	// Before is done on a new connection before the server's greeting and
+	// before any TLS: the Kerberos exchange of KPOP. nil means nothing.
+	Before func(ctx context.Context, conn net.Conn, host string) error
 
 	// Dial opens the connection; nil means a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)

@@ -15,9 +15,10 @@ import (
 // may import. Tests are free.
 var mayImport = map[string][]string{
 	"cmd/popmigrate":               {"jobs", "migrate", "sinks", "checkpoint", "internal/spool", "internal/durable"},
-	"jobs":                         {"migrate", "pop3", "sinks", "checkpoint", "internal/demo", "internal/durable"},
-	"migrate":                      {"pop3", "sinks", "checkpoint", "internal/spool", "internal/header", "internal/digest"},
+	"jobs":                         {"migrate", "pop3", "pop3/auth", "pop3/kerberos", "sinks", "checkpoint", "internal/demo", "internal/durable"},
+	"migrate":                      {"pop3", "pop3/auth", "sinks", "checkpoint", "internal/spool", "internal/header", "internal/digest"},
 	"pop3":                         {"internal/redact"},
+	"pop3/auth":                    {"pop3"},
 	"pop3/pop3test":                {"internal/digest"},
 	"sinks":                        {"internal/durable", "internal/header", "internal/digest", "internal/redact"},
 	"sinks/sinktest":               {"sinks", "internal/durable", "internal/durable/durabletest", "internal/header", "internal/digest"},
