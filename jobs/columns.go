@@ -47,8 +47,11 @@ func nearColumn(header string) string {
 	return ""
 }
 
-// secretWords occur in the names of columns and attributes that hold secrets.
-var secretWords = []string{"pass", "pwd", "secret", "token", "kennwort"}
+// secretWords occur in the names of columns and attributes that hold secrets,
+// also in the languages in which lists of accounts come.
+var secretWords = []string{"pass", "pwd", "secret", "token", "credential", "api_key", "apikey", "private_key",
+	"kennwort", "wachtwoord", "contraseña", "contrasena", "senha", "parola", "hasło", "haslo", "heslo", "lösenord", "losenord",
+	"adgangskode", "salasana", "jelszó", "jelszo", "пароль", "密码", "密碼", "パスワード", "비밀번호"}
 
 // isSecretName tells whether a name announces a secret that must not be shown.
 // password_env and password_file hold references, which may be.
@@ -57,7 +60,8 @@ func isSecretName(name string) bool {
 	if key == columnNames[colPasswordEnv] || key == columnNames[colPasswordFile] {
 		return false
 	}
-	return slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(key, word) })
+	return slices.Contains(strings.Split(key, "_"), "pw") ||
+		slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(key, word) })
 }
 
 // editDistance counts the letters to insert, drop, replace or swap with their
