@@ -60,7 +60,7 @@ func getmail(kind string) func(t testing.TB, dir, host, port string) []string {
 		if out, err := exec.Command("chown", "-R", nobody, dir).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
-		return []string{"setpriv", "--reuid", nobody, "--clear-groups", "getmail", "--getmaildir", dir, "--rcfile", filepath.Join(dir, "getmailrc"), "--quiet"}
+		return []string{"setpriv", "--reuid", nobody, "--regid", "nogroup", "--clear-groups", "getmail", "--getmaildir", dir, "--rcfile", filepath.Join(dir, "getmailrc"), "--quiet"}
 	}
 }
 
@@ -97,7 +97,7 @@ func (p *peer) run(t testing.TB, addr string) cost {
 	command.Dir, command.Env = dir, append(os.Environ(), "HOME="+dir)
 	output, spent, err := timed(command)
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", p.name, err, output)
+		t.Fatalf("%s: %v\n%.2000s", p.name, err, output)
 	}
 	return spent
 }
