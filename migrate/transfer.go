@@ -21,7 +21,8 @@ type mover struct {
 	settler *settler
 	spool   *spool.Writer
 	print   *fingerprint
-	doubted []int  // entries passed over on a hint that turned out to be doubtful
+	doubted []int // entries passed over on a hint that turned out to be doubtful
+	to      tee
 	queued  []bool // by record known before this session: the settler was given the message as it was fetched
 }
 
@@ -146,10 +147,10 @@ func (m *mover) fetch(ctx context.Context, entries []int) (done int, err error) 
 			continue
 		}
 		m.print.reset()
-		to := &tee{mover: m}
-		if err := m.copyOut(to, i, message.Body); err != nil {
-			if to.err != nil {
-				return done, to.err
+		m.to = tee{mover: m}
+		if err := m.copyOut(&m.to, i, message.Body); err != nil {
+			if m.to.err != nil {
+				return done, m.to.err
 			}
 			return done, m.blame(ctx, i, err)
 		}
@@ -276,7 +277,7 @@ func (m *mover) arrived(ctx context.Context, i int, p *print, entry *spool.Entry
 // was taken for it without a look, on its unique-id alone. Either there are two
 // messages alike, or unique-ids have moved; the entry is fetched to tell.
 func (m *mover) doubt(p *print) bool {
-	for _, record := range m.ids.byDigest[p.digest] {
+	for record := range m.ids.byDigest.all(p.digest) {
 		if !m.ids.claimed[record] || m.proven[int(record)] {
 			continue
 		}

@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"internal/spool":               {},
 	"internal/sqlitevfs":           {"internal/durable"}, // stands in no list: only tests may import it
 	"internal/realservers":         {},
+	"bench":                        {}, // its tests run the program and the servers
 	"internal/layout":              {},
 	"internal/torture":             {},
 	"internal/endtoend":            {},
