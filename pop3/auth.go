@@ -63,8 +63,11 @@ func (c *Client) Authenticate(ctx context.Context, mechanism sasl.Client) error 
 		if refused := asRefusal(err); refused != nil {
 			refused.Detail = c.show([]byte(demands.Said()))
 		}
-		if err == nil && demands.Verify() != nil {
-			return c.breakWith("AUTH "+name, &ProtocolError{Command: "AUTH " + name, Problem: demands.Verify().Error()})
+		if err == nil {
+			if cause := demands.Verify(); cause != nil {
+				c.broken = &exchangeError{name, c.show([]byte(cause.Error())), cause}
+				return c.broken
+			}
 		}
 	}
 	return c.loggedIn(err)
