@@ -36,8 +36,11 @@ func connectError(stage, server string, err error) *ConnectError {
 		e.Class, e.Hint = ClassProtocol, protocol.Hint
 	case errors.Is(err, context.Canceled):
 		e.Class = ClassInterrupted
-	case stage == "tls" || errors.As(err, &handshake):
+	case stage == "tls" || errors.As(err, &handshake) || isTLSAlert(err):
 		e.Class, e.Hint = classifyTLS(err)
+		if record := (tls.RecordHeaderError{}); stage == "starttls" && errors.As(err, &record) {
+			e.Hint = "the server accepted STLS and then did not speak TLS"
+		}
 	}
 	return e
 }
@@ -121,8 +124,10 @@ func classifyTLS(err error) (Class, string) {
 	}
 	text := err.Error()
 	switch {
-	case strings.Contains(text, "protocol version"), strings.Contains(text, "handshake failure"), strings.Contains(text, "unsupported versions"):
-		return ClassTLS, "the server and this program found no common TLS version or cipher; an old server may need tls_min = \"1.0\", which a skilled listener can break"
+	case strings.Contains(text, "protocol version"), strings.Contains(text, "unsupported versions"):
+		return ClassTLS, oldTLS
+	case strings.Contains(text, "handshake failure"):
+		return ClassTLS, oldTLS + "; or it wants a client certificate, which tls_cert and tls_key name"
 	case strings.Contains(text, "certificate required"), strings.Contains(text, "bad certificate"), strings.Contains(text, "unknown certificate authority"):
 		return ClassTLS, "the server wants a client certificate that it knows: name one with tls_cert and tls_key"
 	}
@@ -133,15 +138,21 @@ func classifyTLS(err error) (Class, string) {
 // errors of crypto/tls, alerts included, have no type that says so.
 func isTLSError(err error) bool {
 	var network net.Error
-	var alert *net.OpError
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return false
-	case errors.As(err, &alert):
-		return alert.Op == "remote error" || alert.Op == "local error"
 	}
-	return !errors.As(err, &network)
+	return isTLSAlert(err) || !errors.As(err, &network)
 }
+
+// isTLSAlert tells whether the server ended TLS with an alert. With TLS 1.3 one
+// about the client's certificate comes behind the handshake.
+func isTLSAlert(err error) bool {
+	var alert *net.OpError
+	return errors.As(err, &alert) && (alert.Op == "remote error" || alert.Op == "local error")
+}
+
+const oldTLS = "the server and this program found no common TLS version or cipher; an old server may need tls_min = \"1.0\", which a skilled listener can break"
 
 // shownNames lists the names that a certificate is for.
 func shownNames(certificate *x509.Certificate) string {

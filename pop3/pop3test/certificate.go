@@ -89,8 +89,9 @@ func sign(template, parent *x509.Certificate, signer *ecdsa.PrivateKey, key *ecd
 	return certificate, nil
 }
 
-// tlsConfig returns what the server's side of a connection speaks.
-func (s *Server) tlsConfig() (*tls.Config, error) {
+// makeTLS returns what the server's side of all connections speaks: one
+// configuration, for its ticket keys are what lets clients resume.
+func (s *Server) makeTLS() (*tls.Config, error) {
 	made, err := s.tls.make()
 	if err != nil {
 		return nil, err

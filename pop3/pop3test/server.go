@@ -98,6 +98,8 @@ type Server struct {
 	record record
 	tls    *certificates
 
+	tlsConfig func() (*tls.Config, error) // once
+
 	ctx     context.Context // until Close
 	cancel  context.CancelFunc
 	serving sync.WaitGroup // accept loop and connections
@@ -112,7 +114,7 @@ type Server struct {
 // NewServer returns a server that has no listener yet. It does no I/O.
 func NewServer(config Config) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Server{
+	s := &Server{
 		config:    config,
 		record:    newRecord(config),
 		tls:       newCertificates(),
@@ -121,6 +123,8 @@ func NewServer(config Config) *Server {
 		conns:     map[net.Conn]struct{}{},
 		maildrops: map[string]*Maildrop{},
 	}
+	s.tlsConfig = sync.OnceValues(s.makeTLS)
+	return s
 }
 
 // Start returns a server that listens on a free port of 127.0.0.1, or of [::1]
