@@ -236,6 +236,7 @@ func TestExplain(t *testing.T) {
 		{"", "Too many invalid logon attempts.", false, auth.Later, "bans"},
 		{"", "Exceeded the login limit for a 15 minute period. Reduce the frequency of requests", false, auth.Later, "fewer accounts"},
 		{"", "Your IP is blocked", false, auth.Barred, "blocks"},
+		{"", "Protocol error. 19", false, auth.Barred, "this form"},
 		{"", "account is locked", false, auth.Barred, "unlocked"},
 	}
 	for _, test := range tests {
