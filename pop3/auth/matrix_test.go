@@ -190,3 +190,17 @@ func TestIdentity(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestStrippedList: somebody takes -PLUS out of what the server offers. The
+// client says that it could have bound the login, and the server sees that.
+func TestStrippedList(t *testing.T) {
+	for _, how := range []link{tls12, tls13} {
+		server := start(t, pop3test.Config{Mechanisms: pop3test.Mechanisms(), Capabilities: []string{"STLS", "SASL SCRAM-SHA-256 SCRAM-SHA-1"}})
+		client, capabilities := dial(t, server, how, nil)
+		_, err := auth.Login(t.Context(), client, capabilities, withPassword("alice", secret), auth.Policy{Mechanisms: []string{"SCRAM-SHA-256"}})
+		var refused *auth.RefusedError
+		if !errors.As(err, &refused) || refused.Verdict != auth.Denied {
+			t.Errorf("%v: %v", how, err)
+		}
+	}
+}
