@@ -97,13 +97,9 @@ func Login(ctx context.Context, client Client, offered *pop3.Capabilities, crede
 	var refused *RefusedError // the last refusal
 	var before *mechanism     // what was refused
 	spent := map[proof]bool{}
-	fallenBack := false
 	for _, m := range candidates {
-		if spent[m.proves] {
-			if fallenBack || !l.mayFallBack(before, m) {
-				continue
-			}
-			fallenBack = true
+		if spent[m.proves] && !l.mayFallBack(before, m) {
+			continue
 		}
 		err := l.try(ctx, m)
 		unable := (*unableError)(nil)
@@ -134,7 +130,8 @@ func Login(ctx context.Context, client Client, offered *pop3.Capabilities, crede
 
 // mayFallBack tells whether m, which proves the same as the refused mechanism,
 // may be tried all the same: that one needs more than a hash of the password
-// on the server's side, m does not, and nobody listens.
+// on the server's side, m does not, and nobody listens. Behind m it is true of
+// none.
 func (l *login) mayFallBack(refused, m *mechanism) bool {
 	return l.encrypted && refused.proves == password && refused.exposes != theSecret && m.exposes == theSecret
 }

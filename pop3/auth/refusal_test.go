@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/emersion/go-sasl"
+
 	"popmigrate/pop3"
 	"popmigrate/pop3/auth"
 	"popmigrate/pop3/pop3test"
@@ -249,3 +251,63 @@ func TestExplain(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherProof: what was not refused may follow what was. A certificate, a
+// ticket and a password are three secrets.
+func TestOtherProof(t *testing.T) {
+	server := start(t, pop3test.Config{Mechanisms: []string{"PLAIN", "EXTERNAL"}, ClientCertificates: true})
+	client, capabilities := dial(t, server, tls13, nil) // without the certificate, which the server so refuses
+	credentials := withPassword("alice", secret)
+	credentials.Certificate = true
+	used, err := auth.Login(t.Context(), client, capabilities, credentials, auth.Policy{})
+	if want := []string{"EXTERNAL", "PLAIN"}; used != "PLAIN" || err != nil || !slices.Equal(tries(server), want) {
+		t.Errorf("%q, %v after %v", used, err, tries(server))
+	}
+}
+
+// TestKerberos has a ticket made for the server that the job names.
+func TestKerberos(t *testing.T) {
+	play := func(script string) *pop3.Client {
+		t.Helper()
+		peer := pop3test.Play("S: +OK ready\nC: CAPA\nS: +OK\nS: SASL GSSAPI PLAIN\nS: .\n" + script)
+		client := pop3.NewClient(peer, nil)
+		t.Cleanup(func() {
+			client.Close()
+			if err := peer.Err(); err != nil {
+				t.Error(err)
+			}
+		})
+		if _, err := client.Greeting(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return client
+	}
+	client := play("C: AUTH GSSAPI\nS: +\nC: cG9wLmV4YW1wbGUubmV0\nS: +OK\n")
+	capabilities, err := client.Capabilities(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	credentials := withPassword("alice", secret)
+	credentials.Kerberos = func(_ context.Context, host string) (sasl.Client, error) { return ticketFor(host), nil }
+	if used, err := auth.Login(t.Context(), client, capabilities, credentials, auth.Policy{}); used != "GSSAPI" || err != nil {
+		t.Errorf("%q, %v", used, err)
+	}
+
+	client = play("")
+	if capabilities, err = client.Capabilities(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	cause := errors.New("no ticket")
+	credentials.Kerberos = func(context.Context, string) (sasl.Client, error) { return nil, cause }
+	_, err = auth.Login(t.Context(), client, capabilities, credentials, auth.Policy{})
+	var missing *auth.CredentialError
+	if !errors.As(err, &missing) || !errors.Is(err, cause) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// ticketFor is a GSSAPI exchange that says whom it is for.
+type ticketFor string
+
+func (x ticketFor) Start() (string, []byte, error)        { return "GSSAPI", []byte(x), nil }
+func (x ticketFor) Next(challenge []byte) ([]byte, error) { return nil, errors.New("asked") }
