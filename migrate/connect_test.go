@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -327,18 +328,20 @@ func TestFreshTokenOnNewLine(t *testing.T) {
 	}
 }
 
-// TestBindsToTheJobsName: the login is bound to the server that the job names.
+// TestBindsToTheJobsName: the login names the server as the job does, whatever
+// was dialed.
 func TestBindsToTheJobsName(t *testing.T) {
-	server := startServer(t, pop3test.Config{Mechanisms: []string{"DIGEST-MD5"}})
+	server := startServer(t, pop3test.Config{Mechanisms: []string{"OAUTHBEARER"}, LogSecrets: true})
 	_, failure := connectTo(t, server, func(s *POP3Source) {
-		dial := s.Server
-		s.Server, s.Policy.Mechanisms = "pop.example.net:1110", []string{"DIGEST-MD5"}
-		s.TLSConfig.ServerName = "localhost"
+		address := s.Server
+		s.Server, s.TLSConfig.ServerName = "pop.example.net:1110", "localhost"
+		s.Login = auth.Credentials{User: "alice", Token: &tokenList{tokens: []string{"open sesame"}}}
 		s.Dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, dial)
+			return new(net.Dialer).DialContext(ctx, network, address)
 		}
 	})
-	if failure != nil {
-		t.Error(failure)
+	want := base64.StdEncoding.EncodeToString([]byte("n,a=alice,\x01host=pop.example.net\x01port=1110\x01auth=Bearer open sesame\x01\x01"))
+	if failure != nil || !slices.ContainsFunc(server.Log(), func(l pop3test.Line) bool { return l.Text == want }) {
+		t.Errorf("%v; log %v", failure, server.Log())
 	}
 }

@@ -165,7 +165,7 @@ func TestSilentServer(t *testing.T) {
 func TestUnsendable(t *testing.T) {
 	server := start(t, pop3test.Config{Mechanisms: pop3test.Mechanisms()})
 	for _, name := range []string{"PLAIN", "OAUTHBEARER", "XOAUTH2", "DIGEST-MD5", "SCRAM-SHA-256", "USER"} {
-		for _, user := range []string{"al\x00ice", "al\x01ice\r\nDELE 1"} {
+		for _, user := range []string{"al\x00ice", "alice\r\nDELE 1"} {
 			if name == "PLAIN" && !strings.Contains(user, "\x00") {
 				continue // it is base64, and the server's to judge
 			}
@@ -173,16 +173,15 @@ func TestUnsendable(t *testing.T) {
 			credentials := withPassword(user, secret)
 			credentials.Token = &tokens{list: []string{secret}}
 			_, err := auth.Login(t.Context(), client, capabilities, credentials, auth.Policy{Mechanisms: []string{name}})
-			if err == nil || client.Broken() != nil {
+			var none *auth.NoMechanismError
+			if err == nil || client.Broken() != nil || name != "USER" && !errors.As(err, &none) {
 				t.Errorf("%s %q: %v", name, user, err)
 			}
 			client.Close()
 		}
 	}
-	for _, line := range server.Log() {
-		if strings.HasPrefix(line.Text, "DELE") {
-			t.Errorf("log %+v", line)
-		}
+	if got := tries(server); len(got) > 0 {
+		t.Errorf("tried %v", got)
 	}
 }
 

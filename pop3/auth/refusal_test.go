@@ -311,3 +311,31 @@ type ticketFor string
 
 func (x ticketFor) Start() (string, []byte, error)        { return "GSSAPI", []byte(x), nil }
 func (x ticketFor) Next(challenge []byte) ([]byte, error) { return nil, errors.New("asked") }
+
+// TestSaidInSCRAM: why the server refuses may stand in its last challenge.
+func TestSaidInSCRAM(t *testing.T) {
+	server := start(t, pop3test.Config{Mechanisms: []string{"SCRAM-SHA-256"}})
+	server.SetRules(
+		pop3test.Rule{Command: "AUTH", Do: step(3, func(string) string { return "e=unknown-user" })},
+		pop3test.Rule{Command: pop3test.OnLogin, Do: pop3test.Instead("-ERR [AUTH] no")})
+	client, capabilities := dial(t, server, tls13, nil)
+	_, err := auth.Login(t.Context(), client, capabilities, withPassword("alice", secret), auth.Policy{Mechanisms: []string{"SCRAM-SHA-256"}})
+	if want := `AUTH SCRAM-SHA-256: server said "-ERR [AUTH] no" and before it "unknown-user"`; err == nil || err.Error() != want {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestUnannounced: one name alone is tried whatever the server announces; the
+// hint says so where it is refused.
+func TestUnannounced(t *testing.T) {
+	server := start(t, pop3test.Config{Mechanisms: []string{"PLAIN"}, Capabilities: []string{"STLS", "USER", "SASL LOGIN"}})
+	for password, want := range map[string]bool{secret: true, "wrong one": false} {
+		client, capabilities := dial(t, server, tls13, nil)
+		_, err := auth.Login(t.Context(), client, capabilities, withPassword("alice", password), auth.Policy{Mechanisms: []string{"PLAIN"}})
+		var refused *auth.RefusedError
+		if (err == nil) != want || err != nil && (!errors.As(err, &refused) || !strings.Contains(refused.Hint, "does not announce PLAIN")) {
+			t.Errorf("%v", err)
+		}
+		client.Close()
+	}
+}
