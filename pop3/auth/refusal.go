@@ -101,7 +101,8 @@ func Busy(text string) bool {
 
 // Explain tells what the refusal of a login means. Where the server announced
 // codes says that it gives the code AUTH whenever credentials are wrong (RFC
-// 3206 section 5), so that a refusal without one is about something else.
+// 3206 section 5), so that a refusal without one is about something else; a
+// bare -ERR is taken for the credentials all the same, the safe side.
 func Explain(reply *pop3.ReplyError, codesAnnounced bool) Refusal {
 	text := strings.ToLower(reply.Text)
 	if reply.Code == "" || reply.HasCode("AUTH") {
