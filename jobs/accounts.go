@@ -15,6 +15,7 @@ type entry struct {
 	row      *row
 	source   *source
 	login    string
+	identity string // SASL authorization identity, "" where there is none
 	password *secret
 	places   []string // by sink: the directory or the recipient
 }
@@ -87,7 +88,7 @@ func (l *loader) accounts(b *build, rows []*row) {
 			continue
 		}
 		l.unique(names, r.name, r, colName, "Two accounts of one name", "maildrop "+quoted(r.name))
-		l.unique(logins, strings.ToLower(r.server)+"\x00"+e.login, r, colUser, "One maildrop twice", "login "+quoted(e.login)+" at "+r.server)
+		l.unique(logins, strings.ToLower(r.server)+"\x00"+e.login+"\x00"+e.identity, r, colUser, "One maildrop twice", "login "+quoted(e.login)+" at "+r.server)
 		if l.Len() == before {
 			l.place(b, e)
 		}
@@ -139,6 +140,9 @@ func (l *loader) complete(src *source, r *row) *entry {
 			return nil
 		}
 	}
+	if !l.evalIdentity(src, r, e) {
+		return nil
+	}
 	if e.password == nil {
 		e.password = src.password
 	}
@@ -148,7 +152,7 @@ func (l *loader) complete(src *source, r *row) *entry {
 			return nil
 		}
 	}
-	if e.password == nil {
+	if e.password == nil && !src.passwordless() {
 		l.addAt(r, colPassword, "Missing password", "Neither the account nor its source has a password.")
 	}
 	if l.Len() > before {
@@ -189,7 +193,7 @@ func (l *loader) place(b *build, e *entry) {
 	host, _ := splitHost(r.server)
 	account := migrate.Account{
 		Name: r.name, User: r.user, Hold: r.hold, Server: r.server, Host: strings.ToLower(host), Line: r.line, Fields: r.fields,
-		Connector: e.source.connector(r.server, e.login, e.password),
+		Connector: e.source.connector(r.server, e),
 	}
 	for _, sink := range b.sinks {
 		if sink.broken {

@@ -98,7 +98,7 @@ func (d *describer) source(src *source, j *Job) {
 			d.pair(2, "tls_server_name", src.tls.ServerName)
 		}
 	}
-	d.pair(2, "auth", src.auth)
+	src.describeLogins(d)
 	if src.login != nil {
 		d.pair(2, "login", src.login.text)
 	}
@@ -130,11 +130,27 @@ func (d *describer) accounts(j *Job, most int) {
 			hold = ", on hold: never deleted from"
 		}
 		d.line(2, "%s%s", account.Name, hold)
-		d.pair(3, "login", fmt.Sprintf("%s at %s, password %s", e.login, account.Server, e.password))
+		d.pair(3, "login", e.describeLogin(account.Server))
 		for k, place := range e.places {
 			d.pair(3, account.Sinks[k].Name, j.show(place))
 		}
 	}
+}
+
+// describeLogin tells who logs in, where, and with what; never a secret.
+func (e *entry) describeLogin(server string) string {
+	text := e.login
+	if e.identity != "" {
+		text += ", for " + e.identity + ","
+	}
+	text += " at " + server
+	if e.source.certificate != "" {
+		text += ", certificate " + e.source.certificate
+	}
+	if e.password != nil {
+		text += ", password " + e.password.String()
+	}
+	return text
 }
 
 // duration writes a duration without the zero units that time.Duration adds.

@@ -27,6 +27,13 @@ type Dovecot struct {
 // StartDovecot runs Dovecot for the users until the test ends.
 func StartDovecot(t testing.TB, users ...string) *Dovecot {
 	t.Helper()
+	return StartDovecotWith(t, "", users...)
+}
+
+// StartDovecotWith is StartDovecot with more lines of configuration, which come
+// last and so win.
+func StartDovecotWith(t testing.TB, more string, users ...string) *Dovecot {
+	t.Helper()
 	need(t, "dovecot")
 	dir := tempDir(t)
 	d := &Dovecot{t: t, dir: dir, CAs: certificate(t, dir), CAFile: filepath.Join(dir, "ca.pem"),
@@ -41,7 +48,7 @@ func StartDovecot(t testing.TB, users ...string) *Dovecot {
 		}
 	}
 	write(t, filepath.Join(dir, "passwd"), []byte(passwd.String()))
-	write(t, filepath.Join(dir, "dovecot.conf"), []byte(strings.NewReplacer("@DIR@", dir, "@PLAIN@", plain, "@TLS@", secure).Replace(dovecotConfig)))
+	write(t, filepath.Join(dir, "dovecot.conf"), []byte(strings.NewReplacer("@DIR@", dir, "@PLAIN@", plain, "@TLS@", secure).Replace(dovecotConfig+more)))
 	d.start()
 	return d
 }
