@@ -7,6 +7,7 @@ import (
 
 	"popmigrate/internal/demo"
 	"popmigrate/migrate"
+	"popmigrate/pop3/auth"
 )
 
 // entry is an account as Describe and Filter know it, beside the
@@ -16,7 +17,8 @@ type entry struct {
 	source   *source
 	login    string
 	password *secret
-	places   []string // by sink: the directory or the recipient
+	tokens   auth.TokenSource // in place of the password
+	places   []string         // by sink: the directory or the recipient
 }
 
 // rows reads the accounts block and the account blocks of a job.
@@ -52,6 +54,7 @@ func (l *loader) accountBlock(block *hcl.Block) *row {
 	}
 	r.user, r.server, r.target = s.text("user"), s.text("server"), s.text("target")
 	r.source, r.hold, r.password = s.text("source"), s.flag("hold"), s.secret("password")
+	r.refresh = s.secret("refresh_token")
 	r.broken = l.Len() > before
 	return r
 }
@@ -144,7 +147,12 @@ func (l *loader) complete(src *source, r *row) *entry {
 			return nil
 		}
 	}
-	if e.password == nil {
+	switch {
+	case src.oauth != nil:
+		e.tokens = l.tokens(src, e)
+	case r.refresh != nil:
+		l.addAt(r, colRefresh, "Contradiction", "The account's source has no oauth2 block, so a refresh token means nothing.")
+	case e.password == nil:
 		l.addAt(r, colPassword, "Missing password", "Neither the account nor its source has a password.")
 	}
 	if l.Len() > before {
@@ -167,6 +175,10 @@ func (l *loader) fillServer(src *source, r *row) {
 			l.addAt(r, colServer, "Wrong server", "%s", sentence(err))
 		}
 		r.server = server
+		host, _ := splitHost(server)
+		if why := noPOP(l.profiles.OfHost(host)); why != "" {
+			l.addAt(r, colServer, "No POP there", "%s", why)
+		}
 	}
 }
 
@@ -185,7 +197,7 @@ func (l *loader) place(b *build, e *entry) {
 	host, _ := splitHost(r.server)
 	account := migrate.Account{
 		Name: r.name, User: r.user, Hold: r.hold, Server: r.server, Host: strings.ToLower(host), Line: r.line, Fields: r.fields,
-		Connector: e.source.connector(r.server, e.login, e.password),
+		Connector: e.source.connector(r.server, e.login, e.password, e.tokens),
 	}
 	for _, sink := range b.sinks {
 		if sink.broken {

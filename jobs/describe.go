@@ -90,6 +90,9 @@ func (d *describer) source(src *source, j *Job) {
 		server = "each account's own"
 	}
 	d.pair(2, "server", server)
+	if src.profile != nil {
+		d.pair(2, "preset", src.profile.Name+": "+src.profile.Title+" (known as of "+src.profile.AsOf+")")
+	}
 	if src.mode == migrate.TLSNone {
 		d.pair(2, "tls", "none: passwords and mail travel in clear text")
 	} else {
@@ -104,6 +107,11 @@ func (d *describer) source(src *source, j *Job) {
 	}
 	if src.password != nil {
 		d.pair(2, "password", src.password.String())
+	}
+	if src.oauth != nil {
+		for _, detail := range src.oauth.details {
+			d.pair(2, detail[0], detail[1])
+		}
 	}
 	d.pair(2, "pipelining", wordFor(pipeliningWords, src.pipelining))
 	t := src.timeouts.WithDefaults()
@@ -130,7 +138,7 @@ func (d *describer) accounts(j *Job, most int) {
 			hold = ", on hold: never deleted from"
 		}
 		d.line(2, "%s%s", account.Name, hold)
-		d.pair(3, "login", fmt.Sprintf("%s at %s, password %s", e.login, account.Server, e.password))
+		d.pair(3, "login", fmt.Sprintf("%s at %s, %s", e.login, account.Server, e.credential()))
 		for k, place := range e.places {
 			d.pair(3, account.Sinks[k].Name, j.show(place))
 		}
@@ -147,4 +155,15 @@ func duration(d time.Duration) string {
 		s = strings.TrimSuffix(s, "0m")
 	}
 	return s
+}
+
+// credential names what an account logs in with.
+func (e *entry) credential() string {
+	switch {
+	case e.tokens == nil:
+		return "password " + e.password.String()
+	case e.row.refresh != nil:
+		return "refresh_token " + e.row.refresh.String()
+	}
+	return "OAuth2"
 }

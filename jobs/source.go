@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/tls"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"popmigrate/internal/profiles"
 	"popmigrate/migrate"
 	"popmigrate/pop3"
 	"popmigrate/pop3/auth"
@@ -34,6 +34,9 @@ type source struct {
 	password   *secret   // one for all accounts; nil means each has its own
 	pipelining pop3.Pipelining
 	timeouts   pop3.Timeouts
+
+	profile *profiles.Profile // what the preset names
+	oauth   *tokens           // nil: the source logs in with passwords
 
 	demo *demoServer
 }
@@ -95,15 +98,13 @@ func blockName(block *hcl.Block) string {
 
 func (l *loader) pop3Source(src *source, s *section, list *list) {
 	src.name = s.text("name")
-	if s.has("preset") {
-		l.add(s.where("preset"), "Not supported yet", "Presets are not supported yet by this version.")
-	}
 	for _, block := range s.blocks {
-		if block.Type != "timeouts" {
+		if block.Type == "kerberos" {
 			l.add(block.DefRange, "Not supported yet", "%s logins are not supported yet by this version.", block.Type)
 		}
 	}
 	src.mode = word(s, "tls", tlsWords)
+	l.preset(src, s)
 	l.server(src, s)
 	if src.mode == migrate.TLSNone && !s.flag("allow_cleartext") {
 		l.add(s.where("tls"), "Clear text", "Without TLS everyone on the way can read the passwords and the mail. If that is truly wanted, say allow_cleartext = true as well.")
@@ -112,6 +113,8 @@ func (l *loader) pop3Source(src *source, s *section, list *list) {
 	src.auth = word(s, "auth", authWords)
 	src.login = s.template("login", list)
 	src.password = s.secret("password")
+	l.oauth2(src, s, list)
+	l.knownProvider(src, s)
 	src.pipelining = word(s, "pipelining", pipeliningWords)
 	if t := s.one("timeouts", timeoutsSchema); t != nil {
 		src.timeouts = pop3.Timeouts{
@@ -242,24 +245,20 @@ func (l *loader) authorities(path string, at hcl.Range) *x509.CertPool {
 	return pool
 }
 
-// policy says by which mechanisms the source's accounts may log in.
-func (src *source) policy() auth.Policy {
-	if src.auth == "auto" {
-		return auth.Policy{}
-	}
-	return auth.Policy{Mechanisms: []string{strings.ToUpper(src.auth)}}
-}
-
-// connector returns what opens sessions on one maildrop.
-func (src *source) connector(server, login string, password *secret) migrate.Connector {
+// connector returns what opens sessions on one maildrop. Either password or
+// tokens is nil.
+func (src *source) connector(server, login string, password *secret, tokens auth.TokenSource) migrate.Connector {
 	pop := &migrate.POP3Source{
 		Server:     server,
 		TLS:        src.mode,
 		TLSConfig:  src.tls,
-		Login:      auth.Credentials{User: login, Password: func(ctx context.Context) (string, error) { return password.get(ctx) }},
+		Login:      auth.Credentials{User: login, Token: tokens},
 		Policy:     src.policy(),
 		Pipelining: src.pipelining,
 		Timeouts:   src.timeouts,
+	}
+	if password != nil {
+		pop.Login.Password = password.get
 	}
 	if src.demo != nil {
 		return &demoConnector{src.demo, pop}
