@@ -107,7 +107,11 @@ func (l *loader) pickSource(b *build, r *row) *source {
 			return src
 		}
 	}
-	l.addAt(r, colSource, "Unknown source", "No source of this job has the name %s.", quoted(r.source))
+	name := quoted(r.source)
+	if r.line > 0 {
+		name = "that stands here" // a column may have slipped
+	}
+	l.addAt(r, colSource, "Unknown source", "No source of this job has the name %s.", name)
 	return nil
 }
 

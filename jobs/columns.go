@@ -51,8 +51,11 @@ func nearColumn(header string) string {
 	return ""
 }
 
-// secretWords occur in the names of columns and attributes that hold secrets.
-var secretWords = []string{"pass", "pwd", "secret", "token", "kennwort"}
+// secretWords occur in the names of columns and attributes that hold secrets,
+// also in the languages in which lists of accounts come.
+var secretWords = []string{"pass", "pwd", "secret", "token", "credential", "api_key", "apikey", "private_key",
+	"kennwort", "wachtwoord", "contraseña", "contrasena", "senha", "parola", "hasło", "haslo", "heslo", "lösenord", "losenord",
+	"adgangskode", "salasana", "jelszó", "jelszo", "пароль", "密码", "密碼", "パスワード", "비밀번호"}
 
 // isSecretName tells whether a name announces a secret that must not be shown.
 // Names such as password_env hold references, and token_url is none: those may be.
@@ -62,7 +65,8 @@ func isSecretName(name string) bool {
 	case columnNames[colPasswordEnv], columnNames[colPasswordFile], columnNames[colRefreshEnv], columnNames[colRefreshFile], "token_url", "token_file":
 		return false
 	}
-	return slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(key, word) })
+	return slices.Contains(strings.Split(key, "_"), "pw") ||
+		slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(key, word) })
 }
 
 // editDistance counts the letters to insert, drop, replace or swap with their

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -136,6 +137,12 @@ func (l *loader) readHeader(ls *list, reader *csv.Reader) bool {
 		ls.index[i] = -1
 	}
 	before := l.Len()
+	// Where no cell is a column's name the header is likely missing, and this
+	// is an account: then no cell is shown.
+	shown := strconv.Quote
+	if !slices.ContainsFunc(record, func(cell string) bool { return columnIndex(cell) >= 0 }) {
+		shown = func(string) string { return "this" }
+	}
 	for i, cell := range record {
 		ls.header = append(ls.header, strings.Clone(strings.TrimSpace(cell)))
 		ls.hidden = append(ls.hidden, isSecretName(cell))
@@ -152,13 +159,13 @@ func (l *loader) readHeader(ls *list, reader *csv.Reader) bool {
 		case known >= 0:
 			ls.index[known] = i
 		case near != "":
-			l.add(ls.at(line, column), "Unknown column", "%q is not a column; did you mean %q? Where not, give it a name less like it.", ls.header[i], near)
+			l.add(ls.at(line, column), "Unknown column", "%s is not a column; did you mean %q? Where not, give it a name less like it.", shown(ls.header[i]), near)
 		case ls.hidden[i]:
 			l.warn("%s: column %q looks like a secret; it is neither used nor copied into reports", ls.path, ls.header[i])
 		default:
 			for _, other := range ls.header[:i] {
 				if other == ls.header[i] {
-					l.add(ls.at(line, column), "Column twice", "The header names %q twice.", other)
+					l.add(ls.at(line, column), "Column twice", "The header names %s twice.", shown(other))
 				}
 			}
 		}

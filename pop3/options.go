@@ -8,7 +8,7 @@ import (
 // Options change how a client behaves. The zero value, and a nil pointer, are good defaults.
 type Options struct {
 	Pipelining Pipelining
-	Window     int // most commands in flight; 64, at most 256
+	Window     int // most commands in flight, at most 256; 0 means as many as the line and the messages need
 	Timeouts   Timeouts
 
 	// LongLines allows command lines over the 255 octets of RFC 2449 section 4.
@@ -70,6 +70,4 @@ const (
 	maxShownText   = 400      // octets of server text in an error
 	receiveBuffer  = 32 << 10 // octets
 	afterQuitWait  = 5 * time.Second
-	defaultWindow  = 64
-	maxWindow      = 256 // their octets fit into any send buffer
 )

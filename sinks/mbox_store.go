@@ -222,7 +222,7 @@ func (s *mboxSink) encode(f *mboxFrame, scratch *mboxScratch) error {
 	f.text = int64(len(text.octets))
 	f.compressed = compressedPool.Get().(*[]byte)
 	var err error
-	*f.compressed, err = s.codec.encode((*f.compressed)[:0], text.octets)
+	*f.compressed, err = s.codec.encode((*f.compressed)[:0], text.octets, s.cfg.Codecs.effort())
 	return err
 }
 
