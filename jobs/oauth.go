@@ -71,7 +71,7 @@ func (l *loader) oauth2(src *source, s *section, list *list) {
 		l.add(s.where("password"), "Contradiction", "The source logs in with OAuth2 tokens, so a password would not be used. Leave one of the two out.")
 	}
 	if !slices.Contains([]string{"auto", "xoauth2", "oauthbearer"}, src.auth) {
-		l.add(s.where("auth"), "Contradiction", "auth = %q takes a password, and the source has oauth2. Leave auth out, or leave oauth2 out.", src.auth)
+		l.add(s.where("auth"), "Contradiction", "%q takes no token, and the source has oauth2. Leave auth out, or leave oauth2 out.", src.auth)
 	}
 	before := l.Len()
 	t := &tokens{at: block.at, users: map[string]*tokenUser{}}

@@ -175,6 +175,9 @@ func TestMatchCannotLowerSecurity(t *testing.T) {
 }
 
 func TestWithIsMoreCareful(t *testing.T) {
+	if both := (&Tuning{OctetsSlack: 128, OctetsSlackPercent: 9}).With(&Tuning{OctetsSlack: 64, OctetsSlackPercent: 5}); both.OctetsSlack != 64 || both.OctetsSlackPercent != 5 {
+		t.Errorf("got %+v", both)
+	}
 	a := &Tuning{SessionsPerHost: 4, LoginSpacing: "1s", OctetsSlack: 128, Warnings: []string{"x"}, Help: "a"}
 	b := &Tuning{SessionsPerHost: 8, LoginSpacing: "2s", CommandLine: 127, RetrHides: true, InitialResponse: "never", Warnings: []string{"x", "y"}, Help: "b"}
 	for _, both := range []*Tuning{a.With(b), b.With(a)} {

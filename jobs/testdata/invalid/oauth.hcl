@@ -233,7 +233,7 @@ job "a" {
 # want oauth.hcl:81,7: Contradiction: key_file means nothing with grant = "refresh_token", which takes client_id,
 # want oauth.hcl:82,7: Contradiction: command means nothing with grant = "refresh_token", which takes client_id,
 # want oauth.hcl:88,16: Contradiction: The source logs in with OAuth2 tokens, so a password would not be used. Lea
-# want oauth.hcl:89,16: Contradiction: auth = "plain" takes a password, and the source has oauth2. Leave auth out,
+# want oauth.hcl:89,16: Contradiction: "plain" takes no token, and the source has oauth2.
 # want oauth.hcl:90,5: Missing token_url: Name the provider's token endpoint with token_url, or a preset of the s
 # want oauth.hcl:103,23: Wrong token_url: Endpoint login.example.net: https is required, except on the loopback.
 # want oauth.hcl:109,5: Missing tenant: The provider wants to know whose users they are: tenant = "contoso.onmicro

@@ -34,6 +34,9 @@ func (s *Source) program(ctx context.Context, user string) (*oauth2.Token, error
 	cmd.Stdout, cmd.Stderr = printed, complained
 	cmd.WaitDelay = afterKill // a child of it may hold the pipes open
 	err := cmd.Run()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // it ended well; what it left behind, such as an agent, does not matter
+	}
 	token := string(bytes.TrimRight(printed.data, "\r\n"))
 	if err == nil && !printed.over {
 		return &oauth2.Token{AccessToken: token}, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,16 @@ func printToken(how string, rest []string) {
 	case "stdin":
 		data, _ := io.ReadAll(os.Stdin)
 		fmt.Printf("read-%d", len(data))
+	case "agent": // leaves a program behind that holds the pipes
+		left := exec.Command(os.Args[0], "print-token", "linger")
+		left.Stdout, left.Stderr = os.Stdout, os.Stderr
+		if err := left.Start(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		fmt.Println("token-before-the-agent")
+	case "linger":
+		<-time.After(20 * time.Second)
 	case "nothing":
 	}
 }
@@ -70,6 +81,14 @@ func TestCommand(t *testing.T) {
 	wantError(t, s, "alice", "", false, 0, "/no/such/program")
 	s, _ = New(Config{Grant: Command, Program: func(string) []string { return nil }})
 	wantError(t, s, "alice", "", false, 0, "no program is named")
+}
+
+func TestCommandLeavesAnAgent(t *testing.T) {
+	began := time.Now()
+	wantToken(t, program(t, 0, "agent"), "alice", "", "token-before-the-agent")
+	if took := time.Since(began); took > 15*time.Second {
+		t.Errorf("waited %s for what the program left behind", took)
+	}
 }
 
 func TestCommandInterrupted(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -112,12 +111,8 @@ var (
 	errTooLong = fmt.Errorf("the answer is longer than %d octets", maxBody)
 )
 
-// network takes the URL out of an error and cleans it.
+// network cleans an error. That of a transport has no URL in it yet.
 func (x *exchange) network(err error) error {
-	var located *url.Error
-	if errors.As(err, &located) {
-		err = located.Err
-	}
 	var certificate *tls.CertificateVerificationError
 	x.final = errors.Is(err, errRefusedURL) || errors.As(err, &certificate)
 	return errors.New(x.show(err.Error(), maxText))

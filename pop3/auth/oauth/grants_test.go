@@ -168,10 +168,10 @@ func TestDeviceCode(t *testing.T) {
 }
 
 func TestDeviceCodeNobodyComes(t *testing.T) {
-	for _, expires := range []int{60, 0, 1 << 30} {
+	for interval, expires := range map[int]int{-1: 60, 0: 0, -1 << 40: 1 << 30} {
 		synctest.Test(t, func(t *testing.T) {
 			pending := func(_ int, w http.ResponseWriter) { refuse(w, 400, "authorization_pending", "") }
-			e := newEndpoint(t, devices(-1<<40, expires, pending))
+			e := newEndpoint(t, devices(interval, expires, pending))
 			began := time.Now()
 			wantError(t, e.source(t, DeviceCode, nil), "alice", "", false, 0, "localhost", "nobody allowed the login in time")
 			if took := time.Since(began); took > allowWithin {
