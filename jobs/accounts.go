@@ -7,6 +7,7 @@ import (
 
 	"popmigrate/internal/demo"
 	"popmigrate/migrate"
+	"popmigrate/pop3/auth"
 )
 
 // entry is an account as Describe and Filter know it, beside the
@@ -17,7 +18,8 @@ type entry struct {
 	login    string
 	identity string // SASL authorization identity, "" where there is none
 	password *secret
-	places   []string // by sink: the directory or the recipient
+	tokens   auth.TokenSource // in place of the password
+	places   []string         // by sink: the directory or the recipient
 }
 
 // rows reads the accounts block and the account blocks of a job.
@@ -53,6 +55,7 @@ func (l *loader) accountBlock(block *hcl.Block) *row {
 	}
 	r.user, r.server, r.target = s.text("user"), s.text("server"), s.text("target")
 	r.source, r.hold, r.password = s.text("source"), s.flag("hold"), s.secret("password")
+	r.refresh = s.secret("refresh_token")
 	r.broken = l.Len() > before
 	return r
 }
@@ -152,7 +155,12 @@ func (l *loader) complete(src *source, r *row) *entry {
 			return nil
 		}
 	}
-	if e.password == nil && !src.passwordless() {
+	switch {
+	case src.oauth != nil:
+		e.tokens = l.tokens(src, e)
+	case r.refresh != nil:
+		l.addAt(r, colRefresh, "Contradiction", "The account's source has no oauth2 block, so a refresh token means nothing.")
+	case e.password == nil && !src.passwordless():
 		l.addAt(r, colPassword, "Missing password", "Neither the account nor its source has a password.")
 	}
 	if l.Len() > before {
@@ -175,6 +183,10 @@ func (l *loader) fillServer(src *source, r *row) {
 			l.addAt(r, colServer, "Wrong server", "%s", sentence(err))
 		}
 		r.server = server
+		host, _ := splitHost(server)
+		if why := noPOP(l.profiles.OfHost(host)); why != "" {
+			l.addAt(r, colServer, "No POP there", "%s", why)
+		}
 	}
 }
 

@@ -12,6 +12,9 @@ const (
 	colPassword
 	colPasswordEnv
 	colPasswordFile
+	colRefresh
+	colRefreshEnv
+	colRefreshFile
 	colServer
 	colTarget
 	colHold
@@ -19,7 +22,8 @@ const (
 	numColumns
 )
 
-var columnNames = [numColumns]string{"name", "user", "password", "password_env", "password_file", "server", "target", "hold", "source"}
+var columnNames = [numColumns]string{"name", "user", "password", "password_env", "password_file",
+	"refresh_token", "refresh_token_env", "refresh_token_file", "server", "target", "hold", "source"}
 
 // columnKey brings a header cell into the form that columns are known by.
 func columnKey(header string) string {
@@ -54,10 +58,11 @@ var secretWords = []string{"pass", "pwd", "secret", "token", "credential", "api_
 	"adgangskode", "salasana", "jelszó", "jelszo", "пароль", "密码", "密碼", "パスワード", "비밀번호"}
 
 // isSecretName tells whether a name announces a secret that must not be shown.
-// password_env and password_file hold references, which may be.
+// Names such as password_env hold references, and token_url is none: those may be.
 func isSecretName(name string) bool {
 	key := columnKey(name)
-	if key == columnNames[colPasswordEnv] || key == columnNames[colPasswordFile] {
+	switch key {
+	case columnNames[colPasswordEnv], columnNames[colPasswordFile], columnNames[colRefreshEnv], columnNames[colRefreshFile], "token_url", "token_file":
 		return false
 	}
 	return slices.Contains(strings.Split(key, "_"), "pw") ||

@@ -90,6 +90,9 @@ func (d *describer) source(src *source, j *Job) {
 		server = "each account's own"
 	}
 	d.pair(2, "server", server)
+	if src.profile != nil {
+		d.pair(2, "preset", src.profile.Name+": "+src.profile.Title+" (known as of "+src.profile.AsOf+")")
+	}
 	if src.mode == migrate.TLSNone {
 		d.pair(2, "tls", "none: passwords and mail travel in clear text")
 	} else {
@@ -104,6 +107,11 @@ func (d *describer) source(src *source, j *Job) {
 	}
 	if src.password != nil {
 		d.pair(2, "password", src.password.String())
+	}
+	if src.oauth != nil {
+		for _, detail := range src.oauth.details {
+			d.pair(2, detail[0], detail[1])
+		}
 	}
 	d.pair(2, "pipelining", wordFor(pipeliningWords, src.pipelining))
 	t := src.timeouts.WithDefaults()
@@ -147,8 +155,13 @@ func (e *entry) describeLogin(server string) string {
 	if e.source.certificate != "" {
 		text += ", certificate " + e.source.certificate
 	}
-	if e.password != nil {
+	switch {
+	case e.password != nil:
 		text += ", password " + e.password.String()
+	case e.tokens != nil && e.row.refresh != nil:
+		text += ", refresh_token " + e.row.refresh.String()
+	case e.tokens != nil:
+		text += ", OAuth2"
 	}
 	return text
 }

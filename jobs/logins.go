@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"context"
 	"crypto/tls"
 	"slices"
 	"strconv"
@@ -131,9 +130,14 @@ func (l *loader) readPEM(path string, at hcl.Range) ([]byte, bool) {
 	return data, err == nil
 }
 
-// policy says by which mechanisms the source's accounts may log in.
+// policy says by which mechanisms the source's accounts may log in: the job's
+// word comes before what the preset knows.
 func (src *source) policy() auth.Policy {
-	return auth.Policy{Mechanisms: src.auth, Cleartext: src.cleartext}
+	p := auth.Policy{Mechanisms: src.auth, Cleartext: src.cleartext}
+	if len(src.auth) == 0 {
+		p.Mechanisms = src.presetMechanisms()
+	}
+	return p
 }
 
 // passwordless tells whether an account needs no password.
@@ -141,9 +145,9 @@ func (src *source) passwordless() bool { return src.certificate != "" }
 
 // credentials are what an account proves itself with.
 func (src *source) credentials(e *entry) auth.Credentials {
-	c := auth.Credentials{User: e.login, Identity: e.identity, Certificate: src.certificate != ""}
+	c := auth.Credentials{User: e.login, Identity: e.identity, Token: e.tokens, Certificate: src.certificate != ""}
 	if e.password != nil {
-		c.Password = func(ctx context.Context) (string, error) { return e.password.get(ctx) }
+		c.Password = e.password.get
 	}
 	return c
 }
@@ -164,7 +168,11 @@ func (l *loader) evalIdentity(src *source, r *row, e *entry) bool {
 // describeLogins writes how the accounts log in, with the mechanisms that may be
 // tried in their order.
 func (src *source) describeLogins(d *describer) {
-	effective := src.credentials(&entry{password: literal("")})
+	account := &entry{password: literal("")}
+	if src.oauth != nil {
+		account = &entry{tokens: &accountTokens{}}
+	}
+	effective := src.credentials(account)
 	if src.identity != nil {
 		effective.Identity = "somebody"
 	}
@@ -172,7 +180,7 @@ func (src *source) describeLogins(d *describer) {
 	if names == "" {
 		names = "nothing that this source allows"
 	}
-	if len(src.auth) == 0 {
+	if len(src.policy().Mechanisms) == 0 {
 		names = "auto: " + names
 	}
 	d.pair(2, "auth", names)

@@ -18,7 +18,7 @@ var fileSchema = &hcl.BodySchema{
 }
 
 var jobSchema = &hcl.BodySchema{
-	Attributes: attributes("delete"),
+	Attributes: attributes("delete", "profiles"),
 	Blocks: []hcl.BlockHeaderSchema{
 		{Type: "accounts"},
 		{Type: "account", LabelNames: []string{"name"}},
@@ -31,7 +31,7 @@ var jobSchema = &hcl.BodySchema{
 
 var (
 	accountsSchema   = &hcl.BodySchema{Attributes: attributes("csv")}
-	accountSchema    = &hcl.BodySchema{Attributes: attributes("user", "password", "server", "target", "hold", "source")}
+	accountSchema    = &hcl.BodySchema{Attributes: attributes("user", "password", "refresh_token", "server", "target", "hold", "source")}
 	checkpointSchema = &hcl.BodySchema{Attributes: attributes("dir")}
 	limitsSchema     = &hcl.BodySchema{Attributes: attributes("sessions", "sessions_per_host", "login_spacing",
 		"host_pause", "attempts", "backoff", "slice_time", "slice_messages", "memory")}
@@ -41,7 +41,7 @@ var (
 	demoSchema = &hcl.BodySchema{Attributes: attributes("name", "pipelining")}
 	pop3Schema = &hcl.BodySchema{
 		Attributes: attributes("name", "server", "tls", "allow_cleartext", "tls_ca", "tls_pin", "tls_server_name",
-			"tls_min", "tls_cert", "tls_key", "auth", "identity", "utf8", "login", "password", "pipelining", "preset"),
+			"tls_min", "tls_cert", "tls_key", "auth", "identity", "utf8", "login", "password", "pipelining", "preset", "allow_retr_hides"),
 		Blocks: []hcl.BlockHeaderSchema{{Type: "timeouts"}, {Type: "oauth2"}, {Type: "kerberos"}},
 	}
 	timeoutsSchema = &hcl.BodySchema{Attributes: attributes("dial", "tls", "greeting", "command", "login", "data", "top", "quit")}

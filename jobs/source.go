@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"popmigrate/internal/profiles"
 	"popmigrate/migrate"
 	"popmigrate/pop3"
 )
@@ -32,6 +33,9 @@ type source struct {
 	password   *secret   // one for all accounts; nil means each has its own
 	pipelining pop3.Pipelining
 	timeouts   pop3.Timeouts
+
+	profile *profiles.Profile // what the preset names
+	oauth   *tokens           // nil: the source logs in with passwords
 
 	demo *demoServer
 }
@@ -93,15 +97,13 @@ func blockName(block *hcl.Block) string {
 
 func (l *loader) pop3Source(src *source, s *section, list *list) {
 	src.name = s.text("name")
-	if s.has("preset") {
-		l.add(s.where("preset"), "Not supported yet", "Presets are not supported yet by this version.")
-	}
 	for _, block := range s.blocks {
-		if block.Type != "timeouts" {
+		if block.Type == "kerberos" {
 			l.add(block.DefRange, "Not supported yet", "%s logins are not supported yet by this version.", block.Type)
 		}
 	}
 	src.mode = word(s, "tls", tlsWords)
+	l.preset(src, s)
 	l.server(src, s)
 	if src.mode == migrate.TLSNone && !s.flag("allow_cleartext") {
 		l.add(s.where("tls"), "Clear text", "Without TLS everyone on the way can read the passwords and the mail. If that is truly wanted, say allow_cleartext = true as well.")
@@ -110,6 +112,8 @@ func (l *loader) pop3Source(src *source, s *section, list *list) {
 	l.logins(src, s, list)
 	src.login = s.template("login", list)
 	src.password = s.secret("password")
+	l.oauth2(src, s, list)
+	l.knownProvider(src, s)
 	src.pipelining = word(s, "pipelining", pipeliningWords)
 	if t := s.one("timeouts", timeoutsSchema); t != nil {
 		src.timeouts = pop3.Timeouts{

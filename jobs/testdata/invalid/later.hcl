@@ -1,18 +1,13 @@
-# want later.hcl:11,14: Not supported yet: Presets are not supported yet by this version.
-# want later.hcl:12,5: Not supported yet: oauth2 logins are not supported yet by this version.
-# want later.hcl:16,3: Not supported yet: Sources of kind "kpop" are not supported yet by this version.
-# want later.hcl:26,14: Not supported yet: Presets are not supported yet by this version.
+# want later.hcl:11,3: Not supported yet: Sources of kind "kpop" are not supported yet by this version.
+# want later.hcl:21,5: Not supported yet: kerberos logins are not supported yet by this version.
 job "a" {
   account "x" {
     source = "campus"
   }
-  account "y" {}
-  source "pop3" {
-    preset = "microsoft"
-    oauth2 {
-      grant = "device_code"
-    }
+  account "y" {
+    password = "x"
   }
+  source "pop3" { server = "pop.example.net" }
   source "kpop" {
     name            = "campus"
     server          = "kpop.example.edu"
@@ -22,8 +17,10 @@ job "a" {
     }
   }
   source "pop3" {
-    name   = "m365"
-    preset = "microsoft"
+    name   = "gss"
+    kerberos {
+      principal = "migrate@EXAMPLE.EDU"
+    }
   }
   sink "mbox" "archive" {
     dir = "archive"
