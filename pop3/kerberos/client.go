@@ -42,7 +42,7 @@ type Client struct {
 	flights map[string]*flight
 	refused error // what the KDC has against the keytab or password: asking again may lock the principal
 
-	login1   sync.Mutex // held while granting is got
+	turn   sync.Mutex // held while granting is got
 	granting *ticket
 	keys     keys
 }
@@ -194,8 +194,8 @@ func (c *Client) fetch(ctx context.Context, host string) (t *ticket, err error) 
 // loggedIn returns the ticket-granting ticket of the keytab or password, after
 // a login where there is none or it ends soon.
 func (c *Client) loggedIn(ctx context.Context, s *settings) (*ticket, error) {
-	c.login1.Lock()
-	defer c.login1.Unlock()
+	c.turn.Lock()
+	defer c.turn.Unlock()
 	if c.granting.lasts(c.now()) {
 		return c.granting, nil
 	}

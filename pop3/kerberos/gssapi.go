@@ -16,8 +16,8 @@ import (
 // to prove its identity; no security layer is used, so that without TLS the mail
 // travels in clear text.
 //
-// The mechanism has a method Finish() error, which tells, after the server said
-// that the login succeeded, whether the exchange was complete: a server may say
+// The mechanism is a pop3.Mechanism: its Verify tells, after the server said that
+// the login succeeded, whether the exchange was complete, for a server may say
 // so without any proof.
 func (c *Client) GSSAPI(ctx context.Context, host, identity string) (sasl.Client, error) {
 	t, err := c.ticket(ctx, host)
@@ -31,7 +31,7 @@ func (c *Client) GSSAPI(ctx context.Context, host, identity string) (sasl.Client
 	return &mechanism{c: c, ticket: t, identity: identity}, nil
 }
 
-// mechanism implements sasl.Client.
+// mechanism implements pop3.Mechanism.
 type mechanism struct {
 	c        *Client
 	ticket   *ticket
@@ -66,16 +66,16 @@ func (m *mechanism) Start() (name string, initial []byte, err error) {
 func (m *mechanism) Next(challenge []byte) ([]byte, error) {
 	switch m.step {
 	case stepProof:
-		return m.verify(challenge)
+		return m.checkProof(challenge)
 	case stepOffer:
 		return m.choose(challenge)
 	}
 	return nil, fail(KindServer, "log in by GSSAPI", "", "the server goes on asking after the last step")
 }
 
-// Finish returns an error unless the server proved its identity and the
-// exchange came to its end.
-func (m *mechanism) Finish() error {
+// Verify returns an error unless the server proved its identity and the exchange
+// came to its end.
+func (m *mechanism) Verify() error {
 	if m.step == stepDone {
 		return nil
 	}
@@ -88,8 +88,14 @@ func (m *mechanism) Finish() error {
 	return fail(KindServer, "log in by GSSAPI", "", "the server ends the exchange before its last step")
 }
 
-// verify checks the server's proof. The answer is empty: it asks for the offer.
-func (m *mechanism) verify(challenge []byte) ([]byte, error) {
+// Secrets returns nothing: what is sent is of no use to others.
+func (m *mechanism) Secrets() []string { return nil }
+
+// Said returns nothing: what the server says in the exchange comes as an error.
+func (m *mechanism) Said() string { return "" }
+
+// checkProof checks the server's proof. The answer is empty: it asks for the offer.
+func (m *mechanism) checkProof(challenge []byte) ([]byte, error) {
 	id, message, err := openContextToken(challenge)
 	switch {
 	case err != nil:

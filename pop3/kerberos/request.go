@@ -17,7 +17,7 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// exchange is one proof of identity to a service and back: an AP_REQ that asks
+// proof is one proof of identity to a service and back: an AP_REQ that asks
 // for mutual authentication, and the AP_REP that has to come (RFC 4120
 // sections 3.2 and 5.5). Each is for one connection: services refuse the same
 // authenticator twice.
