@@ -13,6 +13,13 @@ type Options struct {
 
 	// LongLines allows command lines over the 255 octets of RFC 2449 section 4.
 	LongLines bool
+
+	// InitialLine is the longest AUTH command, in octets with its CRLF, that
+	// carries an initial response (RFC 5034 section 4): 255 by the RFC, 127
+	// for proxies that close at 128. 0 means that none does, which takes a
+	// round trip more and works with the servers of RFC 1734 and with those
+	// that refuse the short form (Exchange Online).
+	InitialLine int
 }
 
 // Pipelining says whether commands are sent before the replies to earlier

@@ -27,6 +27,10 @@ type Credentials struct {
 	User     string // the login as it is sent
 	Identity string // SASL authorization identity, where it is not the user's own; "" means none
 
+	// Host and Port are the server's, as the job names it and not as a
+	// resolver does: GSSAPI, DIGEST-MD5 and OAUTHBEARER bind the login to it.
+	Host, Port string
+
 	// Password returns the secret of the account or of a master user; nil
 	// where there is none.
 	Password func(context.Context) (string, error)
@@ -41,6 +45,8 @@ type Credentials struct {
 	// Certificate says that the TLS configuration has a client certificate,
 	// which EXTERNAL then refers to.
 	Certificate bool
+
+	rejected string // a token that the server has refused; see StaleTokenError
 }
 
 // TokenSource hands out OAuth2 access tokens. It is safe for concurrent use
@@ -58,47 +64,102 @@ const (
 	APOP = "APOP"
 )
 
-// Policy says which mechanisms may be used.
+// Policy says which mechanisms may be used, and in which form.
 type Policy struct {
 	// Mechanisms are the names, in upper case, that may be tried, in order;
-	// empty means what the server offers, strongest first.
+	// empty means what the server offers, strongest first. One name alone is
+	// tried whether the server announces it or not.
 	Mechanisms []string
+
+	// Cleartext allows mechanisms from which a listener on an unencrypted
+	// connection learns the secret, or can guess it.
+	Cleartext bool
+
+	// InitialResponse is pop3.Options.InitialLine for the servers of this
+	// policy: 0 lets every response wait for the server's challenge, which
+	// costs a round trip and works everywhere.
+	InitialResponse int
 }
 
 // Login logs in by the first suitable mechanism and returns its name.
+//
+// What proves the account (a password, a token) is tried once. There are two
+// exceptions: a challenge mechanism that is refused may be so because the
+// server stores no plaintext, so that over TLS the password itself is sent
+// once; and for a refused token a fresh one is tried once.
+//
+// Errors are *CredentialError, *NoMechanismError, *RefusedError,
+// *StaleTokenError, [ErrUnproven], or those of the connection.
 func Login(ctx context.Context, client Client, offered *pop3.Capabilities, credentials Credentials, policy Policy) (string, error) {
-	password, err := credentials.Password(ctx)
-	if err != nil {
-		return "", &CredentialError{Err: err}
+	l := &login{client: client, offered: offered, credentials: credentials, policy: policy}
+	l.tls, l.encrypted = client.TLS()
+	candidates, why := l.candidates()
+	var refused *RefusedError // the last refusal
+	var before *mechanism     // what was refused
+	spent := map[proof]bool{}
+	fallenBack := false
+	for _, m := range candidates {
+		if spent[m.proves] {
+			if fallenBack || !l.mayFallBack(before, m) {
+				continue
+			}
+			fallenBack = true
+		}
+		err := l.try(ctx, m)
+		unable := (*unableError)(nil)
+		switch again := asRefused(err); {
+		case err == nil:
+			return m.name, nil
+		case asUnable(err, &unable):
+			why = append(why, m.name+" "+unable.why)
+		case again == nil && refused != nil && !fromCredentials(err):
+			return before.name, refused // the server does not go on after a refusal
+		case again == nil:
+			return m.name, err
+		case again.Verdict != Denied:
+			return m.name, again
+		default:
+			again.before = refused
+			if !l.offers(m) {
+				again.Hint = "the server does not announce " + m.name + "; " + again.Hint
+			}
+			refused, before, spent[m.proves] = again, m, true
+		}
 	}
-	switch mechanism := choose(offered, policy); mechanism {
-	case "PLAIN":
-		return mechanism, client.Authenticate(ctx, sasl.NewPlainClient(credentials.Identity, credentials.User, password))
-	case APOP:
-		return mechanism, client.APOP(ctx, credentials.User, password)
-	default:
-		return mechanism, client.Login(ctx, credentials.User, password)
+	if refused != nil {
+		return before.name, refused
 	}
+	return "", l.noMechanism(why)
 }
 
-// choose returns the mechanism to use. Those of an empty policy send the
-// password as it is, so that the choice is one of form only; APOP is never
-// chosen unasked.
-func choose(offered *pop3.Capabilities, policy Policy) string {
-	if len(policy.Mechanisms) > 0 {
-		return policy.Mechanisms[0]
-	}
-	if offered.HasArg("SASL", "PLAIN") {
-		return "PLAIN"
-	}
-	return User
+// mayFallBack tells whether m, which proves the same as the refused mechanism,
+// may be tried all the same: that one needs more than a hash of the password
+// on the server's side, m does not, and nobody listens.
+func (l *login) mayFallBack(refused, m *mechanism) bool {
+	return l.encrypted && refused.proves == password && refused.exposes != theSecret && m.exposes == theSecret
 }
 
-// CredentialError says that a password, token or ticket could not be had; the
-// server was not asked.
-type CredentialError struct{ Err error }
+// login is one login under way.
+type login struct {
+	client      Client
+	offered     *pop3.Capabilities
+	credentials Credentials
+	policy      Policy
+	tls         tls.ConnectionState
+	encrypted   bool
+}
 
-func (e *CredentialError) Error() string { return e.Err.Error() }
-
-// Unwrap returns the cause.
-func (e *CredentialError) Unwrap() error { return e.Err }
+// try logs in by one mechanism.
+func (l *login) try(ctx context.Context, m *mechanism) error {
+	if m.proves == token {
+		return l.tryToken(ctx, m)
+	}
+	secret := ""
+	if m.proves == password {
+		var err error
+		if secret, err = l.credentials.Password(ctx); err != nil {
+			return &CredentialError{err}
+		}
+	}
+	return l.explained(m.log(ctx, l, secret))
+}
