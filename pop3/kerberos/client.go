@@ -42,7 +42,7 @@ type Client struct {
 	flights map[string]*flight
 	refused error // what the KDC has against the keytab or password: asking again may lock the principal
 
-	turn   sync.Mutex // held while granting is got
+	turn     sync.Mutex // held while granting is got
 	granting *ticket
 	keys     keys
 }
