@@ -7,6 +7,7 @@ import (
 
 	"popmigrate/internal/demo"
 	"popmigrate/migrate"
+	"popmigrate/pop3/kerberos"
 )
 
 // entry is an account as Describe and Filter know it, beside the
@@ -15,8 +16,9 @@ type entry struct {
 	row      *row
 	source   *source
 	login    string
-	password *secret
-	places   []string // by sink: the directory or the recipient
+	password *secret          // nil where none is needed
+	tickets  *kerberos.Client // nil without Kerberos
+	places   []string         // by sink: the directory or the recipient
 }
 
 // rows reads the accounts block and the account blocks of a job.
@@ -148,8 +150,11 @@ func (l *loader) complete(src *source, r *row) *entry {
 			return nil
 		}
 	}
-	if e.password == nil {
+	if e.password == nil && src.wantsPassword() {
 		l.addAt(r, colPassword, "Missing password", "Neither the account nor its source has a password.")
+	}
+	if src.kerberos != nil && l.Len() == before {
+		src.kerberos.logIn(l, e)
 	}
 	if l.Len() > before {
 		return nil
@@ -189,7 +194,7 @@ func (l *loader) place(b *build, e *entry) {
 	host, _ := splitHost(r.server)
 	account := migrate.Account{
 		Name: r.name, User: r.user, Hold: r.hold, Server: r.server, Host: strings.ToLower(host), Line: r.line, Fields: r.fields,
-		Connector: e.source.connector(r.server, e.login, e.password),
+		Connector: e.source.connector(r.server, e),
 	}
 	for _, sink := range b.sinks {
 		if sink.broken {

@@ -91,7 +91,7 @@ func (d *describer) source(src *source, j *Job) {
 	}
 	d.pair(2, "server", server)
 	if src.mode == migrate.TLSNone {
-		d.pair(2, "tls", "none: passwords and mail travel in clear text")
+		d.pair(2, "tls", "none: "+src.exposed()+" in clear text")
 	} else {
 		d.pair(2, "tls", wordFor(tlsWords, src.mode)+", at least "+src.minTLS+", trusting "+src.trust)
 		if src.tls != nil && src.tls.ServerName != "" {
@@ -99,6 +99,9 @@ func (d *describer) source(src *source, j *Job) {
 		}
 	}
 	d.pair(2, "auth", src.auth)
+	if src.kerberos != nil {
+		src.kerberos.describe(func(key, value string) { d.pair(2, key, value) })
+	}
 	if src.login != nil {
 		d.pair(2, "login", src.login.text)
 	}
@@ -130,7 +133,7 @@ func (d *describer) accounts(j *Job, most int) {
 			hold = ", on hold: never deleted from"
 		}
 		d.line(2, "%s%s", account.Name, hold)
-		d.pair(3, "login", fmt.Sprintf("%s at %s, password %s", e.login, account.Server, e.password))
+		d.pair(3, "login", fmt.Sprintf("%s at %s, %s", e.login, account.Server, e.proof()))
 		for k, place := range e.places {
 			d.pair(3, account.Sinks[k].Name, j.show(place))
 		}

@@ -44,6 +44,11 @@ var (
 			"tls_min", "auth", "login", "password", "pipelining", "preset"),
 		Blocks: []hcl.BlockHeaderSchema{{Type: "timeouts"}, {Type: "oauth2"}, {Type: "kerberos"}},
 	}
+	kpopSchema = &hcl.BodySchema{
+		Attributes: attributes("name", "server", "allow_cleartext", "login", "pipelining", "tls", "auth", "password"), // the last three to refuse them
+		Blocks:     []hcl.BlockHeaderSchema{{Type: "timeouts"}, {Type: "kerberos"}},
+	}
+	kerberosSchema = &hcl.BodySchema{Attributes: attributes("principal", "keytab", "ccache", "password", "krb5_conf", "service", "service_host")}
 	timeoutsSchema = &hcl.BodySchema{Attributes: attributes("dial", "tls", "greeting", "command", "login", "data", "top", "quit")}
 )
 
@@ -75,7 +80,7 @@ var (
 	tlsWords        = words[migrate.TLSMode]{{"implicit", migrate.TLSImplicit}, {"starttls", migrate.TLSStart}, {"none", migrate.TLSNone}}
 	deliverTLSWords = words[migrate.TLSMode]{{"starttls", migrate.TLSStart}, {"implicit", migrate.TLSImplicit}, {"none", migrate.TLSNone}}
 	tlsMinWords     = words[uint16]{{"1.2", tls.VersionTLS12}, {"1.3", tls.VersionTLS13}, {"1.1", tls.VersionTLS11}, {"1.0", tls.VersionTLS10}}
-	authWords       = words[string]{{"auto", "auto"}, {"plain", "plain"}, {"user", "user"}, {"apop", "apop"}}
+	authWords       = words[string]{{"auto", "auto"}, {"plain", "plain"}, {"user", "user"}, {"apop", "apop"}, {"gssapi", "gssapi"}}
 	pipeliningWords = words[pop3.Pipelining]{{"auto", pop3.PipelineAuto}, {"on", pop3.PipelineOn}, {"off", pop3.PipelineOff}}
 	codecWords      = words[sinks.Compression]{{"zstd", sinks.Zstd}, {"gzip", sinks.Gzip}, {"none", sinks.Uncompressed}}
 	mailFromWords   = words[bool]{{"<>", false}, {"return-path", true}} // true: the header's Return-Path

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/tls"
@@ -34,6 +33,8 @@ type source struct {
 	password   *secret   // one for all accounts; nil means each has its own
 	pipelining pop3.Pipelining
 	timeouts   pop3.Timeouts
+
+	kerberos *kerberosLogin // nil without a kerberos block
 
 	demo *demoServer
 }
@@ -71,11 +72,13 @@ func (l *loader) source(block *hcl.Block, list *list) *source {
 		src.name, src.pipelining = s.text("name"), word(s, "pipelining", pipeliningWords)
 		src.server, src.auth, src.minTLS, src.trust = demoAddress, "auto", "1.2", "the demo server"
 		src.demo = new(demoServer)
-	case "kpop", "pop2":
+	case "kpop":
+		l.kpopSource(src, l.section(block, kpopSchema), list)
+	case "pop2":
 		l.add(src.at, "Not supported yet", "Sources of kind %q are not supported yet by this version.", src.kind)
 		src.name = blockName(block)
 	default:
-		l.add(src.at, "Unknown source", `A source is "pop3" or "demo".`)
+		l.add(src.at, "Unknown source", `A source is "pop3", "kpop" or "demo".`)
 		src.name = blockName(block)
 	}
 	src.broken = l.Len() > before
@@ -99,7 +102,7 @@ func (l *loader) pop3Source(src *source, s *section, list *list) {
 		l.add(s.where("preset"), "Not supported yet", "Presets are not supported yet by this version.")
 	}
 	for _, block := range s.blocks {
-		if block.Type != "timeouts" {
+		if block.Type != "timeouts" && block.Type != "kerberos" {
 			l.add(block.DefRange, "Not supported yet", "%s logins are not supported yet by this version.", block.Type)
 		}
 	}
@@ -110,14 +113,23 @@ func (l *loader) pop3Source(src *source, s *section, list *list) {
 	}
 	l.trust(src, s)
 	src.auth = word(s, "auth", authWords)
+	src.kerberos = l.kerberos(s, list)
+	l.checkKerberos(src, s)
 	src.login = s.template("login", list)
 	src.password = s.secret("password")
 	src.pipelining = word(s, "pipelining", pipeliningWords)
-	if t := s.one("timeouts", timeoutsSchema); t != nil {
-		src.timeouts = pop3.Timeouts{
-			Dial: t.duration("dial", 0), TLS: t.duration("tls", 0), Greeting: t.duration("greeting", 0), Command: t.duration("command", 0),
-			Login: t.duration("login", 0), Data: t.duration("data", 0), Top: t.duration("top", 0), Quit: t.duration("quit", 0),
-		}
+	src.timeouts = s.timeouts()
+}
+
+// timeouts reads the block of that name.
+func (s *section) timeouts() pop3.Timeouts {
+	t := s.one("timeouts", timeoutsSchema)
+	if t == nil {
+		return pop3.Timeouts{}
+	}
+	return pop3.Timeouts{
+		Dial: t.duration("dial", 0), TLS: t.duration("tls", 0), Greeting: t.duration("greeting", 0), Command: t.duration("command", 0),
+		Login: t.duration("login", 0), Data: t.duration("data", 0), Top: t.duration("top", 0), Quit: t.duration("quit", 0),
 	}
 }
 
@@ -147,6 +159,12 @@ func (l *loader) server(src *source, s *section) {
 	case u.User != "":
 		l.add(s.where("server"), "User in a source", "Here a URL names the server only; users stand in account blocks or in the account list.")
 		return
+	case u.KPOP != (src.kind == "kpop"):
+		l.add(s.where("server"), "Wrong server", `kpop:// stands in a source "kpop", and pop:// and pops:// in a source "pop3".`)
+		return
+	case src.kind == "kpop":
+		src.server = u.Server()
+		return
 	case !s.has("tls"):
 		src.mode = u.TLS
 	case !u.explicitPort && src.mode != u.TLS && strings.HasPrefix(strings.ToLower(text), "pops:"):
@@ -168,9 +186,16 @@ func (src *source) serverOf(text string) (string, error) {
 		return "", err
 	}
 	if port == "" {
-		port = defaultPort(src.mode)
+		port = src.defaultPort()
 	}
 	return joinServer(host, port), nil
+}
+
+func (src *source) defaultPort() string {
+	if src.kind == "kpop" {
+		return kpopPort
+	}
+	return defaultPort(src.mode)
 }
 
 // trust builds the TLS configuration.
@@ -251,15 +276,21 @@ func (src *source) policy() auth.Policy {
 }
 
 // connector returns what opens sessions on one maildrop.
-func (src *source) connector(server, login string, password *secret) migrate.Connector {
+func (src *source) connector(server string, e *entry) migrate.Connector {
 	pop := &migrate.POP3Source{
 		Server:     server,
 		TLS:        src.mode,
 		TLSConfig:  src.tls,
-		Login:      auth.Credentials{User: login, Password: func(ctx context.Context) (string, error) { return password.get(ctx) }},
+		Login:      auth.Credentials{User: e.login},
 		Policy:     src.policy(),
 		Pipelining: src.pipelining,
 		Timeouts:   src.timeouts,
+	}
+	if e.password != nil && !src.ownTickets() {
+		pop.Login.Password = e.password.get
+	}
+	if src.kerberos != nil {
+		src.applyKerberos(pop, e.tickets, e.login)
 	}
 	if src.demo != nil {
 		return &demoConnector{src.demo, pop}

@@ -32,6 +32,7 @@ func connectError(stage, server string, err error) *ConnectError {
 	case stage == "tls" || (stage == "starttls" && isTLSError(err)):
 		e.Class, e.Hint = classifyTLS(err)
 	}
+	e.explain()
 	return e
 }
 

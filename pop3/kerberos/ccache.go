@@ -53,7 +53,7 @@ func readCache(name string) (*cache, error) {
 		return nil, fail(KindLocal, op, "get one with kinit, or use a keytab", "there is no such file")
 	}
 	if err != nil {
-		return nil, fail(KindLocal, op, again, "%w", err)
+		return nil, fail(KindLocal, op, again, "%w", bare(err))
 	}
 	c, err := parseCache(data)
 	if err != nil {

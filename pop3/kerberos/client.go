@@ -284,3 +284,6 @@ func unmarshalTicket(t *messages.Ticket, octets []byte) (err error) {
 	}
 	return nil
 }
+
+// String says who logs in, and no more: printing a Client shows no password.
+func (c *Client) String() string { return "Kerberos login of " + quote(c.config.Principal) }

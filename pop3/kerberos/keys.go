@@ -91,7 +91,7 @@ func readKeytab(path string) (k *keytabKeys, err error) {
 	op := "read keytab " + quote(path)
 	data, err := readSmall(path, maxKeytab)
 	if err != nil {
-		return nil, fail(KindLocal, op, "", "%w", err)
+		return nil, fail(KindLocal, op, "name a keytab that this user may read", "%w", bare(err))
 	}
 	parse := func() (err error) {
 		defer rescue(&err)

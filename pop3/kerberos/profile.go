@@ -1,7 +1,9 @@
 package kerberos
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,12 +80,21 @@ func readSmall(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if info.IsDir() {
-		return nil, fmt.Errorf("read %s: it is a directory", path)
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("it is a directory")}
 	}
 	if info.Size() > limit {
-		return nil, fmt.Errorf("read %s: it is larger than %d octets", path, limit)
+		return nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("it is larger than %d octets", limit)}
 	}
 	return os.ReadFile(path)
+}
+
+// bare takes the path off an error that is about a file named already.
+func bare(err error) error {
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		return file.Err
+	}
+	return err
 }
 
 // profileParser keeps where in a file it is.

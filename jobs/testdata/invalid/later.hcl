@@ -1,7 +1,7 @@
 # want later.hcl:11,14: Not supported yet: Presets are not supported yet by this version.
 # want later.hcl:12,5: Not supported yet: oauth2 logins are not supported yet by this version.
-# want later.hcl:16,3: Not supported yet: Sources of kind "kpop" are not supported yet by this version.
-# want later.hcl:26,14: Not supported yet: Presets are not supported yet by this version.
+# want later.hcl:16,3: Not supported yet: Sources of kind "pop2" are not supported yet by this version.
+# want later.hcl:22,14: Not supported yet: Presets are not supported yet by this version.
 job "a" {
   account "x" {
     source = "campus"
@@ -13,13 +13,9 @@ job "a" {
       grant = "device_code"
     }
   }
-  source "kpop" {
-    name            = "campus"
-    server          = "kpop.example.edu"
-    allow_cleartext = true
-    kerberos {
-      principal = "migrate@EXAMPLE.EDU"
-    }
+  source "pop2" {
+    name   = "campus"
+    server = "old.example.edu"
   }
   source "pop3" {
     name   = "m365"
