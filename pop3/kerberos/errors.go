@@ -68,7 +68,7 @@ func (r *refusal) Error() string {
 	if len(words) > 2 && words[0] != "Unknown" {
 		meaning += ", " + strings.Join(words[2:], " ")
 	}
-	if r.text != "" {
+	if r.text != "" && !strings.Contains(strings.ToLower(meaning), strings.ToLower(strings.Trim(r.text, `"`))) {
 		meaning += ", text " + r.text
 	}
 	return meaning
