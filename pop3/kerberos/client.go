@@ -21,7 +21,7 @@ type Config struct {
 	Principal string
 
 	Keytab   string                                // path of a keytab file
-	Password func(context.Context) (string, error) // asked at most once
+	Password func(context.Context) (string, error) // of Principal; not asked again once it was had
 	Cache    string                                // FILE:path, or a path
 
 	Krb5Conf    string // path; "" means KRB5_CONFIG, else the system's

@@ -39,9 +39,7 @@ func (c *Client) newProof(t *ticket, forGSS bool) (p *proof, err error) {
 		CTime: now.Truncate(time.Second), Cusec: now.Nanosecond() / 1000, // the wire has whole seconds
 	}
 	if forGSS {
-		if err := p.addContext(); err != nil {
-			return nil, err
-		}
+		p.addContext()
 	}
 	request, err := messages.NewAPReq(t.ticket, t.key, p.authenticator)
 	if err != nil {
@@ -61,24 +59,21 @@ const (
 	gssIntegrity = 32
 )
 
-func (p *proof) addContext() error {
+func (p *proof) addContext() {
 	checksum := make([]byte, 24)
 	binary.LittleEndian.PutUint32(checksum, 16) // octets of channel bindings, all zero: none
 	binary.LittleEndian.PutUint32(checksum[20:], gssMutual|gssReplay|gssSequence|gssIntegrity)
 	p.authenticator.Cksum = types.Checksum{CksumType: gssChecksum, Checksum: checksum}
-	etype, err := crypto.GetEtype(p.ticket.key.KeyType)
-	if err != nil {
-		return err
-	}
-	if p.authenticator.SubKey, err = types.GenerateEncryptionKey(etype); err != nil {
-		return err
-	}
+	// As long as the session's key: the library is wrong about the length of
+	// aes256-cts-hmac-sha384-192.
+	subkey := make([]byte, len(p.ticket.key.KeyValue))
+	rand.Read(subkey) // never fails
+	p.authenticator.SubKey = types.EncryptionKey{KeyType: p.ticket.key.KeyType, KeyValue: subkey}
 	var random [4]byte
-	rand.Read(random[:]) // never fails
+	rand.Read(random[:])
 	// Of 30 bits and never 0: old servers mistake larger ones for negative
 	// numbers, and 0 for an absent one.
 	p.authenticator.SeqNumber = int64(binary.BigEndian.Uint32(random[:])>>2 | 1)
-	return nil
 }
 
 var (
