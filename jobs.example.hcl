@@ -58,7 +58,9 @@ job "demo" {
 //     tls_ca          = "ca.pem"       # trust these authorities, not the system's
 //     tls_server_name = "mail.example.net" # name in the certificate, where not the server's
 //     tls_min         = "1.2"          # 1.0 | 1.1 | 1.2 | 1.3
-//     auth            = "auto"         # auto | plain | user | apop; auto is plain, else user
+//     auth            = "auto"         # auto: strongest first | a mechanism | ["plain", "user"]:
+//                                      # in this order, and no others; see docs/logins.md
+//     utf8            = "auto"         # the command UTF8: auto: if the server knows it | on | off
 //     login           = "${account.user}" # or account.name, local, domain, server, target,
 //                                      # row["Column"]
 //     pipelining      = "auto"         # auto: where the server announces it | on | off
@@ -81,6 +83,16 @@ job "demo" {
 //     tls_pin         = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 //     login           = "${account.user}*migrator"
 //     password        = file("master.secret") # a master user: one password for all accounts
+//   }
+//   source "pop3" {
+//     name            = "proxied"
+//     server          = "pop.campus.example"
+//     auth            = ["external", "plain"]
+//     tls_cert        = "mover.pem"    # a client certificate, which EXTERNAL logs in with
+//     tls_key         = "mover.key"    # its key; where not in the same file
+//     login           = "migrator"     # who logs in …
+//     identity        = "${account.user}" # … and whose mail it is (SASL authorization identity)
+//     password        = file("master.secret")
 //   }
 //   source "pop3" {
 //     name            = "cleartext"

@@ -16,6 +16,7 @@ type entry struct {
 	row      *row
 	source   *source
 	login    string
+	identity string           // SASL authorization identity, "" where there is none
 	password *secret          // nil where none is needed
 	tickets  *kerberos.Client // nil without Kerberos
 	places   []string         // by sink: the directory or the recipient
@@ -89,7 +90,7 @@ func (l *loader) accounts(b *build, rows []*row) {
 			continue
 		}
 		l.unique(names, r.name, r, colName, "Two accounts of one name", "maildrop "+quoted(r.name))
-		l.unique(logins, strings.ToLower(r.server)+"\x00"+e.login, r, colUser, "One maildrop twice", "login "+quoted(e.login)+" at "+r.server)
+		l.unique(logins, strings.ToLower(r.server)+"\x00"+e.login+"\x00"+e.identity, r, colUser, "One maildrop twice", "login "+quoted(e.login)+" at "+r.server)
 		if l.Len() == before {
 			l.place(b, e)
 		}
@@ -141,6 +142,9 @@ func (l *loader) complete(src *source, r *row) *entry {
 			return nil
 		}
 	}
+	if !l.evalIdentity(src, r, e) {
+		return nil
+	}
 	if e.password == nil {
 		e.password = src.password
 	}
@@ -150,7 +154,7 @@ func (l *loader) complete(src *source, r *row) *entry {
 			return nil
 		}
 	}
-	if e.password == nil && src.wantsPassword() {
+	if e.password == nil && !src.passwordless() {
 		l.addAt(r, colPassword, "Missing password", "Neither the account nor its source has a password.")
 	}
 	if src.kerberos != nil && l.Len() == before {

@@ -98,7 +98,7 @@ func (d *describer) source(src *source, j *Job) {
 			d.pair(2, "tls_server_name", src.tls.ServerName)
 		}
 	}
-	d.pair(2, "auth", src.auth)
+	src.describeLogins(d)
 	if src.kerberos != nil {
 		src.kerberos.describe(func(key, value string) { d.pair(2, key, value) })
 	}
@@ -133,11 +133,30 @@ func (d *describer) accounts(j *Job, most int) {
 			hold = ", on hold: never deleted from"
 		}
 		d.line(2, "%s%s", account.Name, hold)
-		d.pair(3, "login", fmt.Sprintf("%s at %s, %s", e.login, account.Server, e.proof()))
+		d.pair(3, "login", e.describeLogin(account.Server))
 		for k, place := range e.places {
 			d.pair(3, account.Sinks[k].Name, j.show(place))
 		}
 	}
+}
+
+// describeLogin tells who logs in, where, and with what; never a secret.
+func (e *entry) describeLogin(server string) string {
+	text := e.login
+	if e.identity != "" {
+		text += ", for " + e.identity + ","
+	}
+	text += " at " + server
+	if e.source.certificate != "" {
+		text += ", certificate " + e.source.certificate
+	}
+	if e.tickets != nil {
+		text += ", Kerberos ticket"
+	}
+	if e.password != nil && e.usesPassword() {
+		text += ", password " + e.password.String()
+	}
+	return text
 }
 
 // duration writes a duration without the zero units that time.Duration adds.

@@ -36,7 +36,7 @@ type kerberosLogin struct {
 
 // kpopSource reads a source of kind "kpop".
 func (l *loader) kpopSource(src *source, s *section, list *list) {
-	src.name, src.mode, src.auth, src.minTLS = s.text("name"), migrate.TLSNone, "kpop", wordFor(tlsMinWords, tlsMinWords[0].Value)
+	src.name, src.mode = s.text("name"), migrate.TLSNone
 	for attribute, remedy := range map[string]string{
 		"tls":      "There is no KPOP over TLS. Leave tls out, and say allow_cleartext = true.",
 		"auth":     "KPOP logs in by a Kerberos ticket and by nothing else. Leave auth out.",
@@ -60,10 +60,11 @@ func (l *loader) kpopSource(src *source, s *section, list *list) {
 
 // checkKerberos refuses a kerberos block that is not used, or missing.
 func (l *loader) checkKerberos(src *source, s *section) {
-	if src.kerberos != nil && src.auth != "auto" && src.auth != "gssapi" {
-		l.add(src.kerberos.at, "Kerberos unused", `With auth = %q nobody looks at tickets. Say auth = "gssapi", or leave this block out.`, src.auth)
+	wanted := slices.Contains(src.auth, "GSSAPI")
+	if src.kerberos != nil && !wanted && len(src.auth) > 0 {
+		l.add(src.kerberos.at, "Kerberos unused", `auth leaves GSSAPI out, so that nobody looks at tickets. Say auth = "gssapi", or leave this block out.`)
 	}
-	if src.kerberos == nil && src.auth == "gssapi" {
+	if src.kerberos == nil && wanted {
 		l.add(s.where("auth"), "Missing kerberos block", "GSSAPI needs Kerberos: add kerberos { } for the tickets that kinit got, or name principal and keytab in it.")
 	}
 }
@@ -220,23 +221,30 @@ func (k *kerberosLogin) describe(pair func(key, value string)) {
 	pair("  service", service+"/"+host)
 }
 
-// applyKerberos lets a source log in by tickets: by KPOP, or where it says so by GSSAPI.
-func (src *source) applyKerberos(pop *migrate.POP3Source, tickets *kerberos.Client, login string) {
-	if src.kind == "kpop" {
-		pop.Before = tickets.KPOP
-		pop.Policy = auth.Policy{Mechanisms: []string{auth.User}, Cleartext: true}
-		pop.Login = auth.Credentials{User: login, Password: func(context.Context) (string, error) { return dummyPassword, nil }}
-		return
+// overKPOP lets a source log in by tickets before the greeting. What comes
+// behind it is a matter of form.
+func overKPOP(pop *migrate.POP3Source, e *entry) {
+	pop.Before = e.tickets.KPOP
+	pop.Policy = auth.Policy{Mechanisms: []string{auth.User}, Cleartext: true}
+	pop.Login = auth.Credentials{User: e.login, Password: func(context.Context) (string, error) { return dummyPassword, nil }}
+}
+
+// gssapi returns the exchange for an account. The maildrop is named in it: the
+// principal may open those of others.
+func gssapi(e *entry) func(ctx context.Context, host string) (sasl.Client, error) {
+	identity := e.identity
+	if identity == "" {
+		identity = e.login
 	}
-	pop.Login.Kerberos = func(ctx context.Context, host string) (sasl.Client, error) { return tickets.GSSAPI(ctx, host, login) }
+	tickets := e.tickets
+	return func(ctx context.Context, host string) (sasl.Client, error) {
+		return tickets.GSSAPI(ctx, host, identity)
+	}
 }
 
 // ownTickets tells whether the accounts' passwords are those of their Kerberos
 // principals, and so never sent to the server.
 func (src *source) ownTickets() bool { return src.kerberos != nil && src.kerberos.own }
-
-// wantsPassword tells whether an account on the source needs a password.
-func (src *source) wantsPassword() bool { return src.kerberos == nil || src.kerberos.own }
 
 // exposed says what travels in clear text without TLS.
 func (src *source) exposed() string {
@@ -246,13 +254,5 @@ func (src *source) exposed() string {
 	return "passwords and mail travel"
 }
 
-// proof says what an account logs in with, for display.
-func (e *entry) proof() string {
-	switch {
-	case e.source.ownTickets():
-		return "Kerberos by its password " + e.password.String()
-	case e.source.kind == "kpop" || e.password == nil:
-		return "Kerberos"
-	}
-	return "password " + e.password.String()
-}
+// usesPassword tells whether an account's password is of any use.
+func (e *entry) usesPassword() bool { return e.source.kind != "kpop" || e.source.ownTickets() }

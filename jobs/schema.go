@@ -41,7 +41,7 @@ var (
 	demoSchema = &hcl.BodySchema{Attributes: attributes("name", "pipelining")}
 	pop3Schema = &hcl.BodySchema{
 		Attributes: attributes("name", "server", "tls", "allow_cleartext", "tls_ca", "tls_pin", "tls_server_name",
-			"tls_min", "auth", "login", "password", "pipelining", "preset"),
+			"tls_min", "tls_cert", "tls_key", "auth", "identity", "utf8", "login", "password", "pipelining", "preset"),
 		Blocks: []hcl.BlockHeaderSchema{{Type: "timeouts"}, {Type: "oauth2"}, {Type: "kerberos"}},
 	}
 	kpopSchema = &hcl.BodySchema{
@@ -80,7 +80,7 @@ var (
 	tlsWords        = words[migrate.TLSMode]{{"implicit", migrate.TLSImplicit}, {"starttls", migrate.TLSStart}, {"none", migrate.TLSNone}}
 	deliverTLSWords = words[migrate.TLSMode]{{"starttls", migrate.TLSStart}, {"implicit", migrate.TLSImplicit}, {"none", migrate.TLSNone}}
 	tlsMinWords     = words[uint16]{{"1.2", tls.VersionTLS12}, {"1.3", tls.VersionTLS13}, {"1.1", tls.VersionTLS11}, {"1.0", tls.VersionTLS10}}
-	authWords       = words[string]{{"auto", "auto"}, {"plain", "plain"}, {"user", "user"}, {"apop", "apop"}, {"gssapi", "gssapi"}}
+	utf8Words       = words[migrate.UTF8Mode]{{"auto", migrate.UTF8Auto}, {"on", migrate.UTF8On}, {"off", migrate.UTF8Off}}
 	pipeliningWords = words[pop3.Pipelining]{{"auto", pop3.PipelineAuto}, {"on", pop3.PipelineOn}, {"off", pop3.PipelineOff}}
 	codecWords      = words[sinks.Compression]{{"zstd", sinks.Zstd}, {"gzip", sinks.Gzip}, {"none", sinks.Uncompressed}}
 	mailFromWords   = words[bool]{{"<>", false}, {"return-path", true}} // true: the header's Return-Path

@@ -13,7 +13,6 @@ import (
 
 	"popmigrate/migrate"
 	"popmigrate/pop3"
-	"popmigrate/pop3/auth"
 )
 
 // source is where maildrops are. It is broken where a problem was recorded
@@ -23,12 +22,12 @@ type source struct {
 	at         hcl.Range
 	broken     bool
 
-	server     string // host:port, "" where each account names its own
-	mode       migrate.TLSMode
-	tls        *tls.Config
-	trust      string // what tls verifies against, for display
-	minTLS     string
-	auth       string
+	server string // host:port, "" where each account names its own
+	mode   migrate.TLSMode
+	tls    *tls.Config
+	trust  string // what tls verifies against, for display
+	minTLS string
+	logins
 	login      *template // nil means the account's user
 	password   *secret   // one for all accounts; nil means each has its own
 	pipelining pop3.Pipelining
@@ -70,7 +69,7 @@ func (l *loader) source(block *hcl.Block, list *list) *source {
 	case "demo":
 		s := l.section(block, demoSchema)
 		src.name, src.pipelining = s.text("name"), word(s, "pipelining", pipeliningWords)
-		src.server, src.auth, src.minTLS, src.trust = demoAddress, "auto", "1.2", "the demo server"
+		src.server, src.minTLS, src.trust = demoAddress, "1.2", "the demo server"
 		src.demo = new(demoServer)
 	case "kpop":
 		l.kpopSource(src, l.section(block, kpopSchema), list)
@@ -112,7 +111,7 @@ func (l *loader) pop3Source(src *source, s *section, list *list) {
 		l.add(s.where("tls"), "Clear text", "Without TLS everyone on the way can read the passwords and the mail. If that is truly wanted, say allow_cleartext = true as well.")
 	}
 	l.trust(src, s)
-	src.auth = word(s, "auth", authWords)
+	l.logins(src, s, list)
 	src.kerberos = l.kerberos(s, list)
 	l.checkKerberos(src, s)
 	src.login = s.template("login", list)
@@ -202,7 +201,7 @@ func (src *source) defaultPort() string {
 func (l *loader) trust(src *source, s *section) {
 	version := word(s, "tls_min", tlsMinWords)
 	src.minTLS = wordFor(tlsMinWords, version)
-	src.tls = &tls.Config{MinVersion: version, ServerName: s.text("tls_server_name")}
+	src.tls = &tls.Config{MinVersion: version, ServerName: s.text("tls_server_name"), ClientSessionCache: tls.NewLRUClientSessionCache(0)}
 	if version < tls.VersionTLS12 {
 		src.tls.CipherSuites = oldSuites()
 	}
@@ -267,30 +266,20 @@ func (l *loader) authorities(path string, at hcl.Range) *x509.CertPool {
 	return pool
 }
 
-// policy says by which mechanisms the source's accounts may log in.
-func (src *source) policy() auth.Policy {
-	if src.auth == "auto" {
-		return auth.Policy{}
-	}
-	return auth.Policy{Mechanisms: []string{strings.ToUpper(src.auth)}}
-}
-
 // connector returns what opens sessions on one maildrop.
 func (src *source) connector(server string, e *entry) migrate.Connector {
 	pop := &migrate.POP3Source{
 		Server:     server,
 		TLS:        src.mode,
 		TLSConfig:  src.tls,
-		Login:      auth.Credentials{User: e.login},
+		Login:      src.credentials(e),
 		Policy:     src.policy(),
+		UTF8:       src.utf8,
 		Pipelining: src.pipelining,
 		Timeouts:   src.timeouts,
 	}
-	if e.password != nil && !src.ownTickets() {
-		pop.Login.Password = e.password.get
-	}
-	if src.kerberos != nil {
-		src.applyKerberos(pop, e.tickets, e.login)
+	if src.kind == "kpop" {
+		overKPOP(pop, e)
 	}
 	if src.demo != nil {
 		return &demoConnector{src.demo, pop}

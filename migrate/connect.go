@@ -15,8 +15,21 @@ import (
 )
 
 // Connect dials, encrypts, reads the greeting and logs in: no credential
-// leaves before TLS is up where TLS is wanted. Its errors are *ConnectError.
+// leaves before TLS is up where TLS is wanted. Its errors are *ConnectError. A
+// server that closes the line after it refused a token is dialed once more,
+// with a fresh one.
 func (s *POP3Source) Connect(ctx context.Context) (Session, *Facts, error) {
+	session, facts, err := s.connect(ctx)
+	var stale *auth.StaleTokenError
+	if !errors.As(err, &stale) {
+		return session, facts, err
+	}
+	again := *s
+	again.Login = stale.Renew(s.Login)
+	return again.connect(ctx)
+}
+
+func (s *POP3Source) connect(ctx context.Context) (Session, *Facts, error) {
 	client, err := s.open(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -68,7 +81,7 @@ func (s *POP3Source) open(ctx context.Context) (*pop3.Client, error) {
 		}
 		conn = encrypted
 	}
-	return pop3.NewClient(conn, &pop3.Options{Pipelining: s.Pipelining, Timeouts: s.Timeouts}), nil
+	return pop3.NewClient(conn, &pop3.Options{Pipelining: s.Pipelining, Timeouts: s.Timeouts, InitialLine: s.Policy.InitialResponse}), nil
 }
 
 // before does what Before says within the limit.
@@ -120,16 +133,35 @@ func (s *POP3Source) establish(ctx context.Context, client *pop3.Client, facts *
 	if err != nil && client.Broken() != nil {
 		return connectError("capabilities", s.Server, err)
 	}
-	facts.Mechanism, err = auth.Login(ctx, client, capabilities, s.Login, s.Policy)
-	if err == nil {
+	if err := s.sendUTF8(ctx, client, capabilities); err != nil {
+		return err
+	}
+	login := s.Login
+	if login.Host == "" {
+		login.Host = s.host()
+	}
+	if _, port, err := net.SplitHostPort(s.Server); err == nil && login.Port == "" {
+		login.Port = port
+	}
+	facts.Mechanism, err = auth.Login(ctx, client, capabilities, login, s.Policy)
+	if err != nil {
+		return loginError(s.Server, err, client.Broken() == nil)
+	}
+	return nil
+}
+
+// sendUTF8 sends UTF8 where it is wanted: after STLS, before the login.
+func (s *POP3Source) sendUTF8(ctx context.Context, client *pop3.Client, offered *pop3.Capabilities) error {
+	if s.UTF8 == UTF8Off || s.UTF8 == UTF8Auto && !offered.Has("UTF8") {
 		return nil
 	}
-	if missing := (*auth.CredentialError)(nil); errors.As(err, &missing) {
-		return &ConnectError{Stage: "password", Server: s.Server, Err: err, Class: ClassLocal}
+	err := client.UTF8(ctx)
+	if err == nil || s.UTF8 == UTF8Auto && client.Broken() == nil {
+		return nil
 	}
-	failure := connectError("login", s.Server, err)
-	if failure.Class == ClassNetwork && client.Broken() == nil {
-		failure.Class = ClassLocal // never sent: a CR in a name, a line too long
+	failure := connectError("utf8", s.Server, err)
+	if failure.Class == ClassServer && failure.Hint == "" {
+		failure.Hint = `the server does not know UTF8: say utf8 = "off"`
 	}
 	return failure
 }
@@ -150,7 +182,7 @@ func (p *popSession) capabilities(ctx context.Context, facts *Facts) []string {
 
 // ConnectError says at which step a session could not be opened.
 type ConnectError struct {
-	Stage  string // "dial", "kerberos", "tls", "greeting", "starttls", "capabilities", "password", "login"
+	Stage  string // "dial", "kerberos", "tls", "greeting", "starttls", "capabilities", "utf8", "password", "login"
 	Server string
 	Err    error
 	Class  Class

@@ -44,7 +44,7 @@ func newBench(t *testing.T, config pop3test.Config, messages ...pop3test.Message
 	t.Cleanup(func() { server.Close() })
 	b := &bench{t: t, server: server, dir: t.TempDir()}
 	b.drop = server.AddMaildrop("alice", "secret", messages...)
-	b.source = POP3Source{Server: server.Addr(), TLS: TLSNone, Login: auth.Credentials{User: "alice",
+	b.source = POP3Source{Server: server.Addr(), TLS: TLSNone, Policy: auth.Policy{Cleartext: true}, Login: auth.Credentials{User: "alice",
 		Password: func(context.Context) (string, error) { return "secret", nil }}}
 	b.addSink(newMemory("archive"))
 	b.job = Job{Name: "test", Limits: Limits{Backoff: time.Millisecond, AuditPause: time.Millisecond, HostPause: time.Millisecond}}

@@ -74,7 +74,6 @@ func (v *visit) failed(err error) Outcome {
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		o.Class, o.Hint = ClassLocal, "too many files are open: raise the limit (ulimit -n), or lower sessions in limits"
 	case errors.As(err, &connect):
-		connect.explain()
 		o.Class, o.Hint, o.Silent = connect.Class, connect.Hint, connect.BeforeGreeting()
 		o.After, o.Hinted = connect.After, connect.After > 0
 		switch connect.Class {

@@ -43,6 +43,7 @@ type Client struct {
 	out      []byte // commands not written yet
 	state    state
 	apop     string // the greeting's timestamp
+	utf8     bool   // the command UTF8 is in force
 	pipeline bool
 	cautious bool         // each RETR and TOP is preceded by STAT
 	drop     *DropListing // the reply to STAT that another must repeat

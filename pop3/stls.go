@@ -26,6 +26,9 @@ func (c *Client) StartTLS(ctx context.Context, config *tls.Config) error {
 	if _, encrypted := c.TLS(); encrypted {
 		return errors.New("STLS: the connection is encrypted already")
 	}
+	if c.utf8 {
+		return errUTF8First
+	}
 	defer c.begin(ctx, c.timeouts.Command)()
 	if _, err := c.exchange("STLS"); err != nil {
 		return err

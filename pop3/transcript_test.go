@@ -209,6 +209,7 @@ var verbs = map[string]verb{
 		caps, err := c.Capabilities(ctx)
 		return fmt.Sprint(caps.Has(args[0]), caps.HasArg(args[0], args[1]), caps.Args(args[0])), err
 	},
+	"utf8": func(c *pop3.Client, ctx context.Context, _ []string) (string, error) { return "", c.UTF8(ctx) },
 	"stls": func(c *pop3.Client, ctx context.Context, _ []string) (string, error) { return "", c.StartTLS(ctx, nil) },
 	"login": func(c *pop3.Client, ctx context.Context, args []string) (string, error) {
 		return "", c.Login(ctx, args[0], args[1])

@@ -49,6 +49,8 @@ var onlyIn = map[string]string{
 	"github.com/emersion/go-mbox":        "sinks",
 	"github.com/emersion/go-smtp":        "sinks",
 	"github.com/klauspost/compress/zstd": "sinks",
+	"github.com/xdg-go/scram":            "pop3/auth",
+	"github.com/Azure/go-ntlmssp":        "pop3/auth",
 }
 
 func TestImports(t *testing.T) {

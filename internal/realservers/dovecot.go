@@ -30,6 +30,13 @@ func StartDovecot(t testing.TB, users ...string) *Dovecot {
 	return startDovecot(t, dovecotMore{}, users)
 }
 
+// StartDovecotWith is StartDovecot with more lines of configuration, which come
+// last and so win.
+func StartDovecotWith(t testing.TB, more string, users ...string) *Dovecot {
+	t.Helper()
+	return startDovecot(t, dovecotMore{config: more}, users)
+}
+
 // dovecotMore is what a Dovecot has besides.
 type dovecotMore struct {
 	config string // after the rest of the configuration

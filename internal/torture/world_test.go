@@ -111,7 +111,7 @@ func (w *world) job(l *life) *migrate.Job {
 		SegmentOctets: 3000, FrameOctets: 600}
 	maildir := sinks.MaildirConfig{FS: w.fs, Dir: maildirDir}
 	account := migrate.Account{Name: "alice", User: "alice", Server: "memory:110", Host: "memory",
-		Connector: &migrate.POP3Source{Server: "memory:110", TLS: migrate.TLSNone, Dial: l.dialPOP,
+		Connector: &migrate.POP3Source{Server: "memory:110", TLS: migrate.TLSNone, Policy: auth.Policy{Cleartext: true}, Dial: l.dialPOP,
 			Login: auth.Credentials{User: "alice", Password: func(context.Context) (string, error) { return "secret", nil }}},
 		Sinks: []migrate.SinkSpec{
 			{Name: "archive", Kind: "mbox",

@@ -8,7 +8,9 @@ import "context"
 var apop = mechanism{name: APOP, proves: password, exposes: guesses, named: true,
 	log: func(ctx context.Context, l *login, secret string) error {
 		if l.client.Timestamp() == "" {
-			return &unableError{"is not possible, for the server's greeting has no timestamp (after STLS it is forgotten)"}
+			return &unableError{"is not possible, for the server's greeting has no timestamp" + forgotten}
 		}
 		return l.client.APOP(ctx, l.credentials.User, secret)
 	}}
+
+const forgotten = " (behind STLS it counts no more)"

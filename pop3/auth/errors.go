@@ -74,6 +74,8 @@ func (l *login) noMechanism(why []string) *NoMechanismError {
 		e.Hint = `use tls = "starttls" or "implicit"; or say allow_cleartext = true, and everyone on the way can log in as this user`
 	case len(e.Offered) == 0 && !l.encrypted:
 		e.Hint = `the server offers logins behind TLS only: use tls = "starttls" or "implicit"`
+	case has(forgotten):
+		e.Hint = `APOP and STLS exclude each other: use tls = "implicit", or another mechanism`
 	case has("needs an OAuth2 token"):
 		e.Hint = "the server takes OAuth2 tokens: give the source an oauth2 block"
 	case has("needs a Kerberos ticket"):

@@ -74,23 +74,28 @@ func find(name string) *mechanism {
 	return nil
 }
 
-// candidates returns the mechanisms to try, in order, and why those are not
-// among them that might have been.
-func (l *login) candidates() (usable []*mechanism, why []string) {
-	all, forced := mechanisms(), false
+// order returns the mechanisms that the policy lets be tried, in order, and
+// whether the server need not announce them.
+func (l *login) order() (all []*mechanism, forced bool) {
 	if list := l.policy.Mechanisms; len(list) > 0 {
-		all, forced = nil, len(list) == 1
 		for _, name := range list {
 			if m := find(name); m != nil {
 				all = append(all, m)
 			}
 		}
-	} else {
-		all = slices.DeleteFunc(all, func(m *mechanism) bool { return m.named })
-		if !l.encrypted {
-			slices.SortStableFunc(all, func(a, b *mechanism) int { return int(a.exposes - b.exposes) })
-		}
+		return all, len(list) == 1
 	}
+	all = slices.DeleteFunc(mechanisms(), func(m *mechanism) bool { return m.named })
+	if !l.encrypted {
+		slices.SortStableFunc(all, func(a, b *mechanism) int { return int(a.exposes - b.exposes) })
+	}
+	return all, false
+}
+
+// candidates returns the mechanisms to try, in order, and why those are not
+// among them that might have been.
+func (l *login) candidates() (usable []*mechanism, why []string) {
+	all, forced := l.order()
 	for _, m := range all {
 		if !forced && !l.offers(m) {
 			continue
@@ -102,6 +107,20 @@ func (l *login) candidates() (usable []*mechanism, why []string) {
 		usable = append(usable, m)
 	}
 	return usable, why
+}
+
+// Allowed returns the names of the mechanisms that such an account may try on
+// a server that offers all of them, in order.
+func Allowed(credentials Credentials, policy Policy, encrypted bool) []string {
+	l := &login{credentials: credentials, policy: policy, encrypted: encrypted}
+	all, _ := l.order()
+	var names []string
+	for _, m := range all {
+		if l.against(m) == "" {
+			names = append(names, m.name)
+		}
+	}
+	return names
 }
 
 // offers tells whether the server announces a mechanism, or may have it

@@ -76,6 +76,7 @@ var texts = []struct {
 	{"account is locked", Refusal{Barred, 0, "the account is locked: have it unlocked"}},
 	{"account locked", Refusal{Barred, 0, "the account is locked: have it unlocked"}},
 	{"suspended", Refusal{Barred, 0, "the account is suspended"}},
+	{"protocol error", Refusal{Barred, 0, "the server does not understand this form of AUTH, which says nothing about the secret"}},
 	{"must use apop", Refusal{Barred, 0, `this account logs in by APOP only: say auth = "apop"`}},
 }
 

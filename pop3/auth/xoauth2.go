@@ -13,7 +13,10 @@ var xoauth2 = mechanism{name: "XOAUTH2", proves: token, exposes: theSecret, sasl
 		if err := sendable(controls, c.Identity, c.User, secret); err != nil {
 			return err
 		}
-		initial := "user=" + cmp.Or(c.Identity, c.User) + "\x01auth=Bearer " + secret + "\x01\x01"
 		return l.client.Authenticate(ctx, &bearerExchange{exchange: exchange{secret: secret}, name: "XOAUTH2",
-			initial: []byte(initial), acknowledge: []byte{}})
+			initial: xoauth2Message(cmp.Or(c.Identity, c.User), secret), acknowledge: []byte{}})
 	}}
+
+func xoauth2Message(user, token string) []byte {
+	return []byte("user=" + user + "\x01auth=Bearer " + token + "\x01\x01")
+}

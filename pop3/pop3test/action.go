@@ -19,6 +19,9 @@ type reply struct {
 	tick    func(closing <-chan struct{})
 	discard bool // what the client pipelined is lost
 
+	challenge func(n int, line string) string // AUTH
+	again     bool                            // AUTH: ask for ever
+
 	entries func([]Entry) []Entry     // STAT, LIST, UIDL
 	content func([]byte) []byte       // RETR, TOP
 	asIs    bool                      // RETR, TOP: no CRLF is added
@@ -110,6 +113,17 @@ func Call(f func()) Action {
 // Discard loses the commands that the client sent behind this one without
 // waiting for its reply, as servers do that pass the connection on at login.
 func Discard() Action { return func(r *reply) { r.discard = true } }
+
+// Challenges changes the challenges of AUTH, counted from 1: the function has
+// the line without its CRLF, "+ " and base64, and returns what is sent. A line
+// that begins with +OK or -ERR ends the exchange there; it is no login.
+func Challenges(change func(n int, line string) string) Action {
+	return func(r *reply) { r.challenge = change }
+}
+
+// AskAgain makes AUTH send empty challenges without end where its last word
+// is due, until the client cancels.
+func AskAgain() Action { return func(r *reply) { r.again = true } }
 
 // Listing changes what STAT, LIST or UIDL shows, and nothing else. The
 // function may change and return its argument.

@@ -6,7 +6,6 @@ import (
 	"crypto/md5"
 	"crypto/subtle"
 	"crypto/tls"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"strings"
@@ -41,43 +40,6 @@ func (s *session) serveAPOP(r *reply, args string) error {
 	return s.login(r, user, func(secret string) bool {
 		sum := md5.Sum([]byte(s.timestamp + secret))
 		return equal(hex.EncodeToString(sum[:]), proof)
-	})
-}
-
-// serveAuth answers AUTH PLAIN (RFC 5034, RFC 4616), with and without an
-// initial response, and the bare AUTH that lists mechanisms.
-func (s *session) serveAuth(r *reply, args string) error {
-	mechanism, response, initial := strings.Cut(args, " ")
-	switch {
-	case args == "":
-		return s.lines(r, "mechanisms follow", []string{"PLAIN"})
-	case !strings.EqualFold(mechanism, "PLAIN"):
-		return s.err(r, "unknown mechanism")
-	case response == "=":
-		response = ""
-	}
-	if !initial {
-		if _, err := s.out.WriteString("+ \r\n"); err != nil {
-			return err
-		}
-		line, err := s.readLine()
-		if err != nil {
-			return err
-		}
-		response = strings.TrimSuffix(line, "\r\n")
-		s.log("", response)
-		if response == "*" {
-			return s.err(r, "[AUTH] cancelled")
-		}
-	}
-	octets, err := base64.StdEncoding.DecodeString(response)
-	parts := strings.Split(string(octets), "\x00")
-	if err != nil || len(parts) != 3 {
-		return s.err(r, "malformed response")
-	}
-	identity, user, password := parts[0], parts[1], parts[2]
-	return s.login(r, user, func(secret string) bool {
-		return (identity == "" || identity == user) && equal(secret, password)
 	})
 }
 
@@ -159,7 +121,9 @@ func (s *session) capabilities() []string {
 	add("UIDL", "UIDL")
 	if !loggedIn {
 		add("USER", "USER")
-		add("AUTH", "SASL PLAIN")
+		if names := s.mechanisms(); len(names) > 0 {
+			add("AUTH", "SASL "+strings.Join(names, " "))
+		}
 		if !s.secure {
 			add("STLS", "STLS")
 		}
@@ -179,7 +143,7 @@ func (s *session) serveSTLS(r *reply, _ string) error {
 // startTLS makes the connection a TLS connection. What was said in the clear
 // is forgotten (RFC 2595 section 4).
 func (s *session) startTLS() error {
-	made, err := s.server.tls.make()
+	config, err := s.server.tlsConfig()
 	if err != nil {
 		return err
 	}
@@ -190,7 +154,7 @@ func (s *session) startTLS() error {
 	if len(injected) > 0 {
 		s.logInjected(string(injected))
 	}
-	conn := tls.Server(s.raw, made.config)
+	conn := tls.Server(s.raw, config)
 	if err := conn.Handshake(); err != nil {
 		var notTLS tls.RecordHeaderError
 		if errors.As(err, &notTLS) {

@@ -21,6 +21,7 @@ package pop3test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -48,6 +49,23 @@ type Config struct {
 	// CAPA before and after the login; nil means those that fit the server.
 	Capabilities         []string
 	LoggedInCapabilities []string
+
+	// Mechanisms are the SASL names that AUTH knows and CAPA lists, of those
+	// that Mechanisms returns; nil means PLAIN alone. Those that need TLS are
+	// listed behind TLS only.
+	Mechanisms []string
+
+	// Masters may log in as every user, by mechanisms that carry an identity:
+	// names and passwords.
+	Masters map[string]string
+
+	// ClientCertificates asks for certificates in the TLS handshake, which
+	// EXTERNAL needs.
+	ClientCertificates bool
+
+	// ChangeTLS changes what the server's side of a connection speaks: the
+	// versions, the certificate. nil means that nothing is changed.
+	ChangeTLS func(*tls.Config)
 
 	// MaxConnections bounds the open connections; one more is given
 	// FullReply, a line such as "-ERR too many connections", and closed
@@ -80,6 +98,8 @@ type Server struct {
 	record record
 	tls    *certificates
 
+	tlsConfig func() (*tls.Config, error) // once
+
 	ctx     context.Context // until Close
 	cancel  context.CancelFunc
 	serving sync.WaitGroup // accept loop and connections
@@ -94,7 +114,7 @@ type Server struct {
 // NewServer returns a server that has no listener yet. It does no I/O.
 func NewServer(config Config) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Server{
+	s := &Server{
 		config:    config,
 		record:    newRecord(config),
 		tls:       newCertificates(),
@@ -103,6 +123,8 @@ func NewServer(config Config) *Server {
 		conns:     map[net.Conn]struct{}{},
 		maildrops: map[string]*Maildrop{},
 	}
+	s.tlsConfig = sync.OnceValues(s.makeTLS)
+	return s
 }
 
 // Start returns a server that listens on a free port of 127.0.0.1, or of [::1]

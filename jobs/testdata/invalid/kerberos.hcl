@@ -10,7 +10,7 @@
 # want kerberos.hcl:58,19: One password, many principals: Leave password out, and each account logs in by its own.
 # want kerberos.hcl:65,5: Unusable Kerberos login: Open credential cache "KEYRING:persistent:0": only caches in a file can be read, not those of kind "KEYRING". Write one with kinit -c FILE:/some/path PRINCIPAL and say ccache = "FILE:/some/path", or use a keytab.
 # want kerberos.hcl:74,5: Unusable Kerberos login: Read keytab "testdata/invalid/gone.keytab": no such file or directory. Name a keytab that this user may read.
-# want kerberos.hcl:84,5: Kerberos unused: With auth = "plain" nobody looks at tickets. Say auth = "gssapi", or leave this block out.
+# want kerberos.hcl:84,5: Kerberos unused: auth leaves GSSAPI out, so that nobody looks at tickets. Say auth = "gssapi", or leave this block out.
 # want kerberos.hcl:91,14: Missing kerberos block: GSSAPI needs Kerberos: add kerberos { } for the tickets that kinit got, or name principal and keytab in it.
 # want kerberos.hcl:95,14: Wrong server: kpop:// stands in a source "kpop", and pop:// and pops:// in a source "pop3".
 job "a" {
