@@ -8,6 +8,7 @@ import (
 	"popmigrate/internal/demo"
 	"popmigrate/migrate"
 	"popmigrate/pop3/auth"
+	"popmigrate/pop3/kerberos"
 )
 
 // entry is an account as Describe and Filter know it, beside the
@@ -16,9 +17,10 @@ type entry struct {
 	row      *row
 	source   *source
 	login    string
-	identity string // SASL authorization identity, "" where there is none
-	password *secret
+	identity string           // SASL authorization identity, "" where there is none
+	password *secret          // nil where none is needed
 	tokens   auth.TokenSource // in place of the password
+	tickets  *kerberos.Client // nil without Kerberos
 	places   []string         // by sink: the directory or the recipient
 }
 
@@ -162,6 +164,9 @@ func (l *loader) complete(src *source, r *row) *entry {
 		l.addAt(r, colRefresh, "Contradiction", "The account's source has no oauth2 block, so a refresh token means nothing.")
 	case e.password == nil && !src.passwordless():
 		l.addAt(r, colPassword, "Missing password", "Neither the account nor its source has a password.")
+	}
+	if src.kerberos != nil && l.Len() == before {
+		src.kerberos.logIn(l, e)
 	}
 	if l.Len() > before {
 		return nil

@@ -94,7 +94,7 @@ func (d *describer) source(src *source, j *Job) {
 		d.pair(2, "preset", src.profile.Name+": "+src.profile.Title+" (known as of "+src.profile.AsOf+")")
 	}
 	if src.mode == migrate.TLSNone {
-		d.pair(2, "tls", "none: passwords and mail travel in clear text")
+		d.pair(2, "tls", "none: "+src.exposed()+" in clear text")
 	} else {
 		d.pair(2, "tls", wordFor(tlsWords, src.mode)+", at least "+src.minTLS+", trusting "+src.trust)
 		if src.tls != nil && src.tls.ServerName != "" {
@@ -102,6 +102,9 @@ func (d *describer) source(src *source, j *Job) {
 		}
 	}
 	src.describeLogins(d)
+	if src.kerberos != nil {
+		src.kerberos.describe(func(key, value string) { d.pair(2, key, value) })
+	}
 	if src.login != nil {
 		d.pair(2, "login", src.login.text)
 	}
@@ -155,8 +158,11 @@ func (e *entry) describeLogin(server string) string {
 	if e.source.certificate != "" {
 		text += ", certificate " + e.source.certificate
 	}
+	if e.tickets != nil {
+		text += ", Kerberos ticket"
+	}
 	switch {
-	case e.password != nil:
+	case e.password != nil && e.usesPassword():
 		text += ", password " + e.password.String()
 	case e.tokens != nil && e.row.refresh != nil:
 		text += ", refresh_token " + e.row.refresh.String()

@@ -141,12 +141,17 @@ func (src *source) policy() auth.Policy {
 }
 
 // passwordless tells whether an account needs no password.
-func (src *source) passwordless() bool { return src.certificate != "" }
+func (src *source) passwordless() bool {
+	return src.certificate != "" || src.kerberos != nil && !src.kerberos.own
+}
 
 // credentials are what an account proves itself with.
 func (src *source) credentials(e *entry) auth.Credentials {
 	c := auth.Credentials{User: e.login, Identity: e.identity, Token: e.tokens, Certificate: src.certificate != ""}
-	if e.password != nil {
+	if src.kerberos != nil {
+		c.Kerberos = gssapi(e)
+	}
+	if e.password != nil && !src.ownTickets() {
 		c.Password = e.password.get
 	}
 	return c
@@ -175,6 +180,10 @@ func (src *source) describeLogins(d *describer) {
 	effective := src.credentials(account)
 	if src.identity != nil {
 		effective.Identity = "somebody"
+	}
+	if src.kind == "kpop" {
+		d.pair(2, "auth", "kpop")
+		return
 	}
 	names := strings.ToLower(strings.Join(auth.Allowed(effective, src.policy(), src.mode != migrate.TLSNone), ", "))
 	if names == "" {

@@ -44,6 +44,11 @@ var (
 			"tls_min", "tls_cert", "tls_key", "auth", "identity", "utf8", "login", "password", "pipelining", "preset", "allow_retr_hides"),
 		Blocks: []hcl.BlockHeaderSchema{{Type: "timeouts"}, {Type: "oauth2"}, {Type: "kerberos"}},
 	}
+	kpopSchema = &hcl.BodySchema{
+		Attributes: attributes("name", "server", "allow_cleartext", "login", "pipelining", "tls", "auth", "password"), // the last three to refuse them
+		Blocks:     []hcl.BlockHeaderSchema{{Type: "timeouts"}, {Type: "kerberos"}},
+	}
+	kerberosSchema = &hcl.BodySchema{Attributes: attributes("principal", "keytab", "ccache", "password", "krb5_conf", "service", "service_host")}
 	timeoutsSchema = &hcl.BodySchema{Attributes: attributes("dial", "tls", "greeting", "command", "login", "data", "top", "quit")}
 )
 

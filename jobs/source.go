@@ -34,8 +34,9 @@ type source struct {
 	pipelining pop3.Pipelining
 	timeouts   pop3.Timeouts
 
-	profile *profiles.Profile // what the preset names
-	oauth   *tokens           // nil: the source logs in with passwords
+	profile  *profiles.Profile // what the preset names
+	oauth    *tokens           // nil: the source logs in without tokens
+	kerberos *kerberosLogin    // nil without a kerberos block
 
 	demo *demoServer
 }
@@ -73,11 +74,13 @@ func (l *loader) source(block *hcl.Block, list *list) *source {
 		src.name, src.pipelining = s.text("name"), word(s, "pipelining", pipeliningWords)
 		src.server, src.minTLS, src.trust = demoAddress, "1.2", "the demo server"
 		src.demo = new(demoServer)
-	case "kpop", "pop2":
+	case "kpop":
+		l.kpopSource(src, l.section(block, kpopSchema), list)
+	case "pop2":
 		l.add(src.at, "Not supported yet", "Sources of kind %q are not supported yet by this version.", src.kind)
 		src.name = blockName(block)
 	default:
-		l.add(src.at, "Unknown source", `A source is "pop3" or "demo".`)
+		l.add(src.at, "Unknown source", `A source is "pop3", "kpop" or "demo".`)
 		src.name = blockName(block)
 	}
 	src.broken = l.Len() > before
@@ -97,11 +100,6 @@ func blockName(block *hcl.Block) string {
 
 func (l *loader) pop3Source(src *source, s *section, list *list) {
 	src.name = s.text("name")
-	for _, block := range s.blocks {
-		if block.Type == "kerberos" {
-			l.add(block.DefRange, "Not supported yet", "%s logins are not supported yet by this version.", block.Type)
-		}
-	}
 	src.mode = word(s, "tls", tlsWords)
 	l.preset(src, s)
 	l.server(src, s)
@@ -110,16 +108,25 @@ func (l *loader) pop3Source(src *source, s *section, list *list) {
 	}
 	l.trust(src, s)
 	l.logins(src, s, list)
+	src.kerberos = l.kerberos(s, list)
+	l.checkKerberos(src, s)
 	src.login = s.template("login", list)
 	src.password = s.secret("password")
 	l.oauth2(src, s, list)
 	l.knownProvider(src, s)
 	src.pipelining = word(s, "pipelining", pipeliningWords)
-	if t := s.one("timeouts", timeoutsSchema); t != nil {
-		src.timeouts = pop3.Timeouts{
-			Dial: t.duration("dial", 0), TLS: t.duration("tls", 0), Greeting: t.duration("greeting", 0), Command: t.duration("command", 0),
-			Login: t.duration("login", 0), Data: t.duration("data", 0), Top: t.duration("top", 0), Quit: t.duration("quit", 0),
-		}
+	src.timeouts = s.timeouts()
+}
+
+// timeouts reads the block of that name.
+func (s *section) timeouts() pop3.Timeouts {
+	t := s.one("timeouts", timeoutsSchema)
+	if t == nil {
+		return pop3.Timeouts{}
+	}
+	return pop3.Timeouts{
+		Dial: t.duration("dial", 0), TLS: t.duration("tls", 0), Greeting: t.duration("greeting", 0), Command: t.duration("command", 0),
+		Login: t.duration("login", 0), Data: t.duration("data", 0), Top: t.duration("top", 0), Quit: t.duration("quit", 0),
 	}
 }
 
@@ -149,6 +156,12 @@ func (l *loader) server(src *source, s *section) {
 	case u.User != "":
 		l.add(s.where("server"), "User in a source", "Here a URL names the server only; users stand in account blocks or in the account list.")
 		return
+	case u.KPOP != (src.kind == "kpop"):
+		l.add(s.where("server"), "Wrong server", `kpop:// stands in a source "kpop", and pop:// and pops:// in a source "pop3".`)
+		return
+	case src.kind == "kpop":
+		src.server = u.Server()
+		return
 	case !s.has("tls"):
 		src.mode = u.TLS
 	case !u.explicitPort && src.mode != u.TLS && strings.HasPrefix(strings.ToLower(text), "pops:"):
@@ -170,9 +183,16 @@ func (src *source) serverOf(text string) (string, error) {
 		return "", err
 	}
 	if port == "" {
-		port = defaultPort(src.mode)
+		port = src.defaultPort()
 	}
 	return joinServer(host, port), nil
+}
+
+func (src *source) defaultPort() string {
+	if src.kind == "kpop" {
+		return kpopPort
+	}
+	return defaultPort(src.mode)
 }
 
 // trust builds the TLS configuration.
@@ -255,6 +275,9 @@ func (src *source) connector(server string, e *entry) migrate.Connector {
 		UTF8:       src.utf8,
 		Pipelining: src.pipelining,
 		Timeouts:   src.timeouts,
+	}
+	if src.kind == "kpop" {
+		overKPOP(pop, e)
 	}
 	if src.demo != nil {
 		return &demoConnector{src.demo, pop}

@@ -18,8 +18,10 @@ type POPURL struct {
 	Port string // never empty
 
 	// TLS is implicit for pops:// and wherever the port is 995, else STARTTLS.
-	// No URL asks for clear text.
+	// No URL asks for clear text but kpop://, which alone does not get it.
 	TLS migrate.TLSMode
+
+	KPOP bool // kpop://: Kerberos before the greeting, and no TLS; Auth means nothing
 
 	explicitPort bool
 }
@@ -28,7 +30,7 @@ type POPURL struct {
 func (u POPURL) Server() string { return joinServer(u.Host, u.Port) }
 
 // ParseURL parses pop://[user[;AUTH=mechanism]@]host[:port] (RFC 2384) and, in
-// the same form, pops:// for TLS from the first octet. A URL with a password is
+// the same form, pops:// for TLS from the first octet and kpop:// for KPOP. A URL with a password is
 // refused: it would stand in shell histories and process lists. Errors never
 // repeat the URL.
 func ParseURL(s string) (POPURL, error) {
@@ -46,11 +48,13 @@ func parseURL(s string) (u POPURL, err error) {
 		u.TLS = migrate.TLSStart
 	case "pops":
 		u.TLS = migrate.TLSImplicit
+	case "kpop":
+		u.TLS, u.KPOP = migrate.TLSNone, true
 	default:
 		ok = false
 	}
 	if !ok {
-		return u, errors.New("expected pop://user@host or pops://user@host")
+		return u, errors.New("expected pop://user@host, pops://user@host or kpop://user@host")
 	}
 	rest, tail, _ := strings.Cut(rest, "/")
 	u.Auth = "auto"
@@ -67,10 +71,15 @@ func parseURL(s string) (u POPURL, err error) {
 		return u, err
 	}
 	u.explicitPort = u.Port != ""
-	if u.Port == popsPort {
+	switch {
+	case u.KPOP && u.Auth != "auto":
+		return u, errors.New("KPOP logs in by a Kerberos ticket and by nothing else: leave ;AUTH= out")
+	case u.KPOP && u.Port == "":
+		u.Port = kpopPort
+	case u.KPOP:
+	case u.Port == popsPort:
 		u.TLS = migrate.TLSImplicit
-	}
-	if u.Port == "" {
+	case u.Port == "":
 		u.Port = defaultPort(u.TLS)
 	}
 	return u, nil

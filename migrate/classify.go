@@ -42,6 +42,7 @@ func connectError(stage, server string, err error) *ConnectError {
 			e.Hint = "the server accepted STLS and then did not speak TLS"
 		}
 	}
+	e.explain()
 	return e
 }
 
@@ -87,6 +88,7 @@ func loginError(server string, err error, sound bool) *ConnectError {
 		// Never sent, as a CR in a name or a line too long, or cancelled.
 		e.Class, e.Hint = ClassLocal, `if another mechanism would do, name it with auth, such as auth = "plain" over TLS`
 	}
+	e.explain()
 	return e
 }
 

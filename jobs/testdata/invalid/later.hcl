@@ -1,26 +1,13 @@
-# want later.hcl:11,3: Not supported yet: Sources of kind "kpop" are not supported yet by this version.
-# want later.hcl:21,5: Not supported yet: kerberos logins are not supported yet by this version.
+# want later.hcl:8,3: Not supported yet: Sources of kind "pop2" are not supported yet by this version.
 job "a" {
   account "x" {
-    source = "campus"
-  }
-  account "y" {
+    source   = "campus"
     password = "x"
   }
   source "pop3" { server = "pop.example.net" }
-  source "kpop" {
-    name            = "campus"
-    server          = "kpop.example.edu"
-    allow_cleartext = true
-    kerberos {
-      principal = "migrate@EXAMPLE.EDU"
-    }
-  }
-  source "pop3" {
-    name   = "gss"
-    kerberos {
-      principal = "migrate@EXAMPLE.EDU"
-    }
+  source "pop2" {
+    name   = "campus"
+    server = "old.example.edu"
   }
   sink "mbox" "archive" {
     dir = "archive"
