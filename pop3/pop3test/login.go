@@ -50,6 +50,7 @@ func (s *session) serveAuth(r *reply, args string) error {
 	mechanism, response, initial := strings.Cut(args, " ")
 	switch {
 	case args == "":
+		s.keyword = "" // the phrase for AUTH is that of a login
 		return s.lines(r, "mechanisms follow", []string{"PLAIN"})
 	case !strings.EqualFold(mechanism, "PLAIN"):
 		return s.err(r, "unknown mechanism")
@@ -103,22 +104,35 @@ func (s *session) login(r *reply, user string, right func(secret string) bool) e
 	}
 	if o.command == OnRefusal {
 		s.server.record.refused(m)
-		return s.err(r, "[AUTH] authentication failed")
+		return s.turnAway(r, BadLogin)
 	}
 	number, messages, err := s.open(m)
 	if err != nil {
 		s.server.record.refused(m)
-		return s.err(r, err.Error())
+		return s.turnAway(r, err.Error())
 	}
+	s.maildrop, s.session, s.user = m, number, user
+	s.show(r, messages)
+	return s.ok(r, "maildrop locked and ready")
+}
+
+// show makes messages those of the session, as its view has them.
+func (s *session) show(r *reply, messages []Message) {
 	if r.view != nil {
 		messages = r.view(messages)
 	}
-	s.maildrop, s.session = m, number
 	s.messages = make([]listed, len(messages))
 	for i := range messages {
 		s.messages[i].Message = messages[i]
 	}
-	return s.ok(r, "maildrop locked and ready")
+}
+
+// turnAway refuses a login.
+func (s *session) turnAway(r *reply, reason string) error {
+	if err := s.err(r, reason); err != nil || !s.server.config.RefusalEnds {
+		return err
+	}
+	return errHangUp
 }
 
 // open locks the maildrop, for which it may wait.
