@@ -64,7 +64,7 @@ func classifyRefusal(stage string, refused *pop3.ReplyError) (class Class, after
 }
 
 var busyWords = []string{"lock", "busy", "in use", "another", "wait", "try again", "try later",
-	"too many", "temporar", "maintenance", "unavailable", "internal"}
+	"too many", "temporar", "maintenance", "unavailable", "internal", "connect to"}
 
 func containsAny(text string, words []string) bool {
 	for _, word := range words {

@@ -102,6 +102,11 @@ func (s *POP3Source) establish(ctx context.Context, client *pop3.Client, facts *
 	if err != nil && client.Broken() != nil {
 		return connectError("capabilities", s.Server, err)
 	}
+	if capabilities.Has("UTF8") {
+		if err := client.UTF8(ctx); err != nil && client.Broken() != nil {
+			return connectError("capabilities", s.Server, err)
+		}
+	}
 	password, err := s.Password(ctx)
 	if err != nil {
 		return &ConnectError{Stage: "password", Server: s.Server, Err: err, Class: ClassLocal}

@@ -120,6 +120,8 @@ func (v *visit) credible(ctx context.Context) (bool, error) {
 		if record, ok := v.ids.match(v.listing.Entries[i], &p); ok {
 			v.record[i] = int32(record)
 			v.proven[record] = true
+		} else {
+			v.loose = true
 		}
 	}
 	return true, nil
@@ -141,10 +143,14 @@ func (v *visit) countLate() {
 	if !v.audit {
 		return
 	}
-	late := int64(0)
-	for _, record := range v.record {
-		if record == noRecord {
+	late, open := int64(0), v.reck.leftOpen()
+	for i, record := range v.record {
+		e := v.listing.Entries[i]
+		h := hint{e.UniqueID, e.Octets}
+		if record == noRecord && open[h] == 0 {
 			late++
+		} else if record == noRecord {
+			open[h]--
 		}
 	}
 	v.reck.count(func(c *Counts) { c.Late = late })

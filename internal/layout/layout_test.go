@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"internal/realservers":         {},
 	"internal/layout":              {},
 	"internal/torture":             {},
+	"internal/personalities":       {},
 	"internal/endtoend":            {},
 }
 

@@ -97,6 +97,9 @@ func (m *Maildrop) UniqueIDs() []string {
 // go before those of the server.
 func (m *Maildrop) SetRules(rules ...Rule) { m.rules.set(rules) }
 
+// Struck returns how often each of the maildrop's rules has struck.
+func (m *Maildrop) Struck() []int { return m.rules.struck() }
+
 // SetPassword changes the password for logins to come.
 func (m *Maildrop) SetPassword(password string) {
 	m.mu.Lock()

@@ -1,9 +1,6 @@
 package pop3test
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // desktopServers are those of desktop systems and offices.
 func desktopServers() []Personality {
@@ -55,7 +52,6 @@ func standIn([]byte) []byte {
 }
 
 func hMailServer() Personality {
-	lost := []Rule{{Command: "RETR", Message: 3, Do: Content(standIn)}, {Command: "TOP", Message: 3, Do: Content(standIn)}}
 	return Personality{
 		Key: "hmailserver", Name: "hMailServer",
 		Sure: "From the source of 5.x, never run here.",
@@ -69,13 +65,16 @@ func hMailServer() Personality {
 				"QUIT": "+OK POP3 server saying goodbye...", BadLogin: "-ERR Invalid user name or password.", LogInFirst: "-ERR Invalid command in current state.",
 				Locked: "-ERR Your mailbox is already locked", Idle: "-ERR Autologout; idle too long", LineTooLong: "-ERR Line too long.",
 			},
+			// The file of the third message is lost.
+			Habits: []Rule{{Command: "RETR", UniqueID: "3", Do: Content(standIn)}, {Command: "TOP", UniqueID: "3", Do: Content(standIn)}},
 		},
 		UniqueID: numbered("%d"),
 		Rereads:  true,
-		Mishaps: append(slices.Clone(lost),
-			Rule{Command: "LIST", Times: 1, Do: Instead("+ERR Server error: Failed to fetch messages in Inbox.")},
-			Rule{Command: "RETR", Message: 5, Times: 1, Do: Stall(0)}), // it could not even open the file
-		Failures: append(slices.Clone(lost), Rule{Command: "QUIT", Times: 1, Do: Update(0)}),
+		Mishaps: []Rule{
+			{Command: "LIST", Times: 1, Do: Instead("+ERR Server error: Failed to fetch messages in Inbox.")},
+			{Command: "RETR", Message: 5, Times: 1, Do: Stall(0)}, // it could not even open the file
+		},
+		Failures: []Rule{{Command: "QUIT", Times: 1, Do: Update(0)}},
 	}
 }
 
