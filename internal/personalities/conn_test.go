@@ -110,7 +110,8 @@ var errCut = errors.New("the line was cut")
 // behind so many.
 type line struct {
 	end
-	segment int   // 0: all there are
+	segment int // 0: all there are
+	pause   time.Duration
 	left    int64 // until the line is cut; negative: it holds
 	count   func(octets int)
 }
@@ -119,6 +120,9 @@ func (l *line) Read(p []byte) (int, error) {
 	if l.left == 0 {
 		l.Close()
 		return 0, errCut
+	}
+	if l.pause > 0 {
+		<-time.After(l.pause)
 	}
 	if l.segment > 0 {
 		p = p[:min(len(p), l.segment)]

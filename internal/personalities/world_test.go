@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"popmigrate/checkpoint"
 	"popmigrate/internal/durable"
@@ -51,7 +52,9 @@ type world struct {
 	drop        *pop3test.Maildrop
 	fs          *durabletest.FS
 	codecs      *sinks.Codecs
-	segment     int // octets that one read from the wire gets
+	segment     int           // octets that one read from the wire gets
+	pause       time.Duration // before each segment
+	slow        time.Duration // what a sink takes for a group of messages
 	truth       truth
 	strict      bool // each rule must strike in the first run that has it
 
@@ -130,7 +133,7 @@ func (w *world) job(r run) *migrate.Job {
 		Dial: func(context.Context, string, string) (net.Conn, error) {
 			client, server := connect()
 			connections++
-			l := &line{end: client, segment: w.segment, left: -1, count: w.count}
+			l := &line{end: client, segment: w.segment, pause: w.pause, left: -1, count: w.count}
 			if connections == 1 && r.cut > 0 {
 				l.left = r.cut
 			}
@@ -152,7 +155,10 @@ func (w *world) sinks() []migrate.SinkSpec {
 	maildir := sinks.MaildirConfig{FS: w.fs, Dir: maildirDir}
 	return []migrate.SinkSpec{
 		{Name: "archive", Kind: "mbox",
-			Open:     func(ctx context.Context, o sinks.Opening) (sinks.Sink, error) { return sinks.OpenMbox(ctx, mbox, o) },
+			Open: func(ctx context.Context, o sinks.Opening) (sinks.Sink, error) {
+				sink, err := sinks.OpenMbox(ctx, mbox, o)
+				return slowed{sink, w.slow}, err
+			},
 			OpenRead: func(context.Context) (sinks.Reader, error) { return sinks.OpenMboxReader(mbox) }},
 		{Name: "copy", Kind: "maildir",
 			Open: func(ctx context.Context, o sinks.Opening) (sinks.Sink, error) {
@@ -160,6 +166,19 @@ func (w *world) sinks() []migrate.SinkSpec {
 			},
 			OpenRead: func(context.Context) (sinks.Reader, error) { return sinks.OpenMaildirReader(maildir) }},
 	}
+}
+
+// slowed is a sink that takes its time.
+type slowed struct {
+	sinks.Sink
+	time.Duration
+}
+
+func (s slowed) Store(ctx context.Context, group []sinks.Message) ([]sinks.Receipt, error) {
+	if s.Duration > 0 {
+		<-time.After(s.Duration)
+	}
+	return s.Sink.Store(ctx, group)
 }
 
 // openLedger opens the SQLite ledger on the world's disk.

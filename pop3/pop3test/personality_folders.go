@@ -127,7 +127,10 @@ func cyrus() Personality {
 				"AUTH": "+OK Mailbox locked and ready SESSIONID=<mail-1-2-3>", "RETR": "+OK Message follows", "DELE": "+OK message deleted", "QUIT": "+OK",
 				BadLogin: "-ERR [AUTH] Invalid login", TooSoon: "-ERR [LOGIN-DELAY] Logins must be at least 1 minute apart", UnknownCommand: "-ERR Unrecognized command",
 			},
-			Habits: []Rule{{Command: "RETR", Do: asIsWhere(unended)}, {Command: "TOP", Do: asIsWhere(unended)}},
+			Habits: []Rule{
+				{Command: "RETR", Do: asIsWhere(unended)}, {Command: "TOP", Do: asIsWhere(unended)},
+				{Command: "STAT", Do: Listing(Scaled(0.01))}, // the real one's sum wraps at 4 GiB
+			},
 		},
 		UniqueID: numbered("1795379762.%d"),
 		Sent:     func(content []byte, _ int) []byte { return cutAtNUL(content) },
