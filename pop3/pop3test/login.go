@@ -87,6 +87,7 @@ func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []by
 // login opens a session on the maildrop of user if the credentials are right,
 // no rule is against it and the maildrop is free.
 func (s *session) login(r *reply, user string, right func(secret string) bool) error {
+	s.name = user
 	o := occasion{command: OnLogin, connection: s.number}
 	m := s.server.Maildrop(user)
 	switch {
@@ -111,7 +112,7 @@ func (s *session) login(r *reply, user string, right func(secret string) bool) e
 		s.server.record.refused(m)
 		return s.turnAway(r, err.Error())
 	}
-	s.maildrop, s.session, s.user = m, number, user
+	s.maildrop, s.session = m, number
 	s.show(r, messages)
 	return s.ok(r, "maildrop locked and ready")
 }

@@ -1,6 +1,7 @@
 package pop3test
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
@@ -45,7 +46,7 @@ func (s *session) phrase(key string) string {
 		}
 	}
 	return strings.NewReplacer(
-		"{command}", s.keyword, "{user}", s.user,
+		"{command}", s.keyword, "{user}", cmp.Or(s.user, s.name),
 		"{number}", strconv.Itoa(s.argument), "{octets}", strconv.FormatInt(octets, 10),
 		"{count}", strconv.Itoa(count), "{total}", strconv.FormatInt(total, 10)).Replace(line)
 }

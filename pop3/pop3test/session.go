@@ -33,6 +33,7 @@ type session struct {
 	timestamp string // of the greeting, for APOP; "" where there is none
 	utf8      bool   // UTF8 was served
 	user      string // what USER said
+	name      string // of the login that was tried last
 	keyword   string // the command under way, in upper case
 	argument  int    // its first argument, 0 where that is no number
 	quit      bool   // QUIT was served
