@@ -187,3 +187,15 @@ func TestRefusalsAtTheLogin(t *testing.T) {
 		}
 	}
 }
+
+// Where the notes are all that is left, the listing still tells that the rest
+// is gone.
+func TestInternalDataAlone(t *testing.T) {
+	notes := pop3test.Message{Content: []byte("From: MAILER-DAEMON\r\nSubject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\r\nX-IMAP: 1 2\r\n\r\n")}
+	b := newBench(t, pop3test.Config{}, append([]pop3test.Message{notes}, mail(3)...)...)
+	b.job.Delete, b.job.Limits.Attempts = DeleteVerified, 1
+	b.drop.SetRules(pop3test.Rule{Command: "DELE", Skip: 2, Do: pop3test.Cut(0)}, pop3test.Rule{Command: pop3test.OnDrop, Do: pop3test.Update(pop3test.Marks)})
+	want(t, b.run(), map[string]int64{"stored": 3, "unaudited": 3})
+	b.drop.SetRules()
+	want(t, b.run(), map[string]int64{"listed": 1, "skipped": 1, "gone": 3, "unaudited": 0})
+}

@@ -85,7 +85,9 @@ func (v *visit) credible(ctx context.Context) (bool, error) {
 		// One that failed before under this unique-id is no stranger, though
 		// it has no record.
 		failedBefore := e.UniqueID != "" && !v.drop.Weak && v.attempts.count(hint{e.UniqueID, e.Octets}) > 0
-		if record == noRecord && !failedBefore {
+		// One that was set aside was read: it is none of those in the ledger.
+		aside := v.left[i].fate == Skipped
+		if record == noRecord && !failedBefore && !aside {
 			unknown = append(unknown, i)
 		}
 	}

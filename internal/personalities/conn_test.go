@@ -134,7 +134,9 @@ func (l *line) Read(p []byte) (int, error) {
 	if l.left > 0 {
 		l.left -= int64(n)
 	}
-	l.count(n)
+	if l.count != nil {
+		l.count(n)
+	}
 	return n, err
 }
 

@@ -22,7 +22,7 @@ func TestSegments(t *testing.T) {
 				t.Run(fmt.Sprint(size), func(t *testing.T) {
 					trial(t, p, func(w *world) {
 						w.segment, w.pause = size, time.Millisecond
-						w.finish()
+						w.finish(migrate.DeleteNever)
 					})
 				})
 			}
@@ -43,6 +43,9 @@ func TestSlowSinks(t *testing.T) {
 				r := w.live(run{policy: migrate.DeleteNever})
 				if r.Counts.Failed != int64(len(w.expect().failed)) {
 					w.violate("%s", words(r))
+				}
+				if commands := w.server.Commands(w.user); commands[len(commands)-1] != "QUIT" {
+					w.violate("the server did not wait for QUIT but for %q", commands[len(commands)-1])
 				}
 				most := 1
 				if p.Octets != nil {

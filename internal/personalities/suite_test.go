@@ -16,15 +16,12 @@ import (
 func TestJobs(t *testing.T) {
 	for _, p := range pop3test.Personalities() {
 		t.Run(p.Key, func(t *testing.T) {
-			var copied int64
-			trial(t, p, func(w *world) {
-				w.live(run{})
-				copied = w.received
-			})
+			copied := firstSession(t, p, migrate.DeleteNever)
+			deleted := firstSession(t, p, migrate.DeleteVerified)
 			t.Run("uninterrupted", func(t *testing.T) {
 				trial(t, p, func(w *world) {
 					w.strict = true
-					w.finish()
+					w.finish(migrate.DeleteNever)
 				})
 			})
 			cuts := int64(6)
@@ -32,28 +29,40 @@ func TestJobs(t *testing.T) {
 				cuts = 2
 			}
 			for i := range cuts {
-				cut := copied * (2*i + 1) / (2 * cuts)
-				t.Run(fmt.Sprintf("copy cut at %d", cut), func(t *testing.T) {
-					trial(t, p, func(w *world) {
-						w.live(run{cut: cut, attempts: 1})
-						w.finish()
-					})
-				})
-				t.Run(fmt.Sprintf("delete cut at %d", 2*cut), func(t *testing.T) {
-					trial(t, p, func(w *world) {
-						w.live(run{policy: migrate.DeleteVerified, cut: 2 * cut, attempts: 1})
-						w.finish()
-					})
-				})
+				interrupted(t, p, run{cut: copied * (2*i + 1) / (2 * cuts)})
+				interrupted(t, p, run{policy: migrate.DeleteVerified, cut: deleted * (2*i + 1) / (2 * cuts)})
+				interrupted(t, p, run{policy: migrate.DeleteVerified, cut: deleted - 10 - 40*i}) // in the replies to DELE and QUIT
 			}
 		})
 	}
 }
 
-// finish lets the job come to its end after an interruption, and looks at it.
-func (w *world) finish() {
+// interrupted lets the job come to its end after a run whose line was cut.
+func interrupted(t *testing.T, p pop3test.Personality, r run) {
+	r.attempts = 1
+	t.Run(fmt.Sprintf("%v cut at %d", r.policy, r.cut), func(t *testing.T) {
+		trial(t, p, func(w *world) {
+			w.live(r)
+			w.finish(r.policy)
+		})
+	})
+}
+
+// firstSession returns how many octets the server sends in the first session of
+// a run that nothing befalls.
+func firstSession(t *testing.T, p pop3test.Personality, policy migrate.DeletePolicy) (octets int64) {
+	trial(t, p, func(w *world) {
+		w.live(run{policy: policy})
+		octets = w.received
+	})
+	return octets
+}
+
+// finish goes on with what the job was about, while things go wrong, then has
+// it delete, and looks at what came of it.
+func (w *world) finish(policy migrate.DeletePolicy) {
 	<-time.After(10 * time.Minute) // what lingers is over
-	w.until(run{policy: migrate.DeleteNever, rules: w.personality.Mishaps})
+	w.until(run{policy: policy, rules: w.personality.Mishaps})
 	w.until(run{policy: migrate.DeleteVerified, rules: w.personality.Failures})
 	<-time.After(time.Minute) // what is late has come
 	w.checkServer()
