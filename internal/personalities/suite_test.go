@@ -16,6 +16,7 @@ import (
 func TestJobs(t *testing.T) {
 	for _, p := range pop3test.Personalities() {
 		t.Run(p.Key, func(t *testing.T) {
+			t.Parallel()
 			copied := firstSession(t, p, migrate.DeleteNever)
 			deleted := firstSession(t, p, migrate.DeleteVerified)
 			t.Run("uninterrupted", func(t *testing.T) {
@@ -24,14 +25,14 @@ func TestJobs(t *testing.T) {
 					w.finish(migrate.DeleteNever)
 				})
 			})
-			cuts := int64(6)
+			cuts := int64(4)
 			if testing.Short() {
-				cuts = 2
+				cuts = 1
 			}
 			for i := range cuts {
 				interrupted(t, p, run{cut: copied * (2*i + 1) / (2 * cuts)})
 				interrupted(t, p, run{policy: migrate.DeleteVerified, cut: deleted * (2*i + 1) / (2 * cuts)})
-				interrupted(t, p, run{policy: migrate.DeleteVerified, cut: deleted - 10 - 40*i}) // in the replies to DELE and QUIT
+				interrupted(t, p, run{policy: migrate.DeleteVerified, cut: deleted - 10 - 60*i}) // in the replies to DELE and QUIT
 			}
 		})
 	}
