@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -193,13 +194,14 @@ func (w *world) checkSinks() {
 			w.t.Logf("ledger: %d %q %d listed, %d octets, %s, flags %d, %v", m.Ordinal, m.UniqueID, m.ListedOctets, m.Octets, w.truth.forms[m.Digest].mark, m.Flags, m.Mark.State)
 		}
 	}
+	held := marksIn(w.fs, maildirDir)
 	for _, spec := range w.sinks() {
 		reader, err := spec.OpenRead(ctx)
 		if err != nil {
 			w.violate("open %s: %v", spec.Name, err)
 			continue
 		}
-		found := map[string]int{}
+		found, copies := map[string]int{}, map[string]int{}
 		for c := range migrate.VerifiedCopies(drop, spec.Name) {
 			body, err := reader.Read(ctx, c)
 			if err != nil {
@@ -211,6 +213,9 @@ func (w *world) checkSinks() {
 			if err != nil || digest.Of(content) != c.Digest || int64(len(content)) != c.Octets {
 				w.violate("message %d in %s is not what the ledger has: %v", c.Ordinal, spec.Name, err)
 			}
+			for _, mark := range markPattern.FindAll(content, -1) {
+				copies[string(mark)]++
+			}
 			f, sent := w.truth.forms[digest.Of(content)]
 			switch {
 			case !sent:
@@ -221,6 +226,10 @@ func (w *world) checkSinks() {
 		}
 		reader.Close()
 		w.checkFound(spec.Name, found)
+		// What the ledger does not know of must not be there either.
+		if delete(held, standInMark); spec.Kind == "maildir" && !maps.Equal(held, copies) {
+			w.violate("the files hold %v, the ledger has %v", held, copies)
+		}
 	}
 }
 
