@@ -92,7 +92,7 @@ func loginError(server string, err error, sound bool) *ConnectError {
 	return e
 }
 
-var verdictClasses = map[auth.Verdict]Class{auth.Denied: ClassCredential, auth.Later: ClassBusy, auth.Barred: ClassServer}
+var verdictClasses = map[auth.Verdict]Class{auth.Denied: ClassCredential, auth.Later: ClassBusy, auth.Barred: ClassServer, auth.Absent: ClassServer}
 
 // classifyTLS reads why there is no TLS. The hints name the setting that would
 // make it work, and what that costs.

@@ -30,6 +30,7 @@ type fingerprint struct {
 	line       int64 // octets of the line under way
 	lastCR     bool
 	lastCRLF   bool // the last line end was CRLF
+	seam       seam
 	traits     sinks.Traits
 	headerSum  digest.Digest
 }
@@ -136,6 +137,7 @@ func (f *fingerprint) endHeader() {
 
 // scan notes what is unusual in the octets.
 func (f *fingerprint) scan(p []byte) {
+	f.seam.scan(p)
 	f.octets += int64(len(p))
 	f.crs += int64(bytes.Count(p, []byte{'\r'}))
 	f.traits.NUL = f.traits.NUL || bytes.IndexByte(p, 0) >= 0
@@ -187,6 +189,8 @@ type print struct {
 	traits                 sinks.Traits
 	fields                 header.Fields
 	status                 statusLine
+	seam                   bool // a status line stands behind a line that ends in a dot
+	internal               bool // it is a mail program's notes on its folder
 }
 
 // finish ends the message. The fields are read only where wanted: they cost
@@ -196,7 +200,7 @@ func (f *fingerprint) finish(fields bool) print {
 		f.endHeader()
 	}
 	p := print{octets: f.octets, digest: f.sum(f.wire), header: f.headerSum, traits: f.traits}
-	p.status = readStatusLine(f.head)
+	p.status, p.seam, p.internal = readStatusLine(f.head), f.seam.found, f.octets < internalMost && isInternal(f.head)
 	p.stable = p.digest
 	if f.split {
 		p.stable = f.sum(f.stable)

@@ -90,6 +90,9 @@ func (v *visit) apply(s *settler) {
 		if int(r) >= v.known && !settled[int(r)] {
 			v.record[i] = noRecord
 			v.left[i] = fated{Failed, failure{"not stored", "the session ended before it was settled"}}
+			v.loose = true
+		} else if r != noRecord && v.proven[int(r)] && v.sinks.missing(&v.drop.Messages[r]) != 0 {
+			v.loose = true
 		}
 	}
 }
@@ -170,8 +173,13 @@ func (m *mover) take(ctx context.Context, i int) error {
 		return m.blame(ctx, i, broken)
 	}
 	if altered != nil {
+		m.loose = true
 		m.spool.Abandon()
 		m.refused(i, "altered by the server", altered)
+		return nil
+	}
+	if isNotes(m.listing.Entries[i], &print) {
+		m.setAside(i)
 		return nil
 	}
 	return m.arrived(ctx, i, &print, m.spool.Finish())
@@ -245,6 +253,8 @@ func (m *mover) arrived(ctx context.Context, i int, p *print, entry *spool.Entry
 		if matched {
 			m.record[i] = int32(record)
 			m.proven[record] = true
+		} else {
+			m.loose = true
 		}
 		return nil
 	}
@@ -309,8 +319,8 @@ func (m *mover) refresh(record int, e Entry, p *print, short bool) bool {
 	switch {
 	case !short:
 		row.Flags &^= checkpoint.Short | checkpoint.Confirmed
-	case row.Digest == p.digest:
-		row.Flags |= checkpoint.Short | checkpoint.Confirmed // two sessions gave the same octets
+	default:
+		row.Flags |= checkpoint.Short | checkpoint.Confirmed // two sessions gave the same octets, but for volatile fields
 	}
 	if row.Digest != p.digest && !m.sinks.readable(row) {
 		row.Digest, row.Stable, row.Header, row.Octets = p.digest, p.stable, p.header, p.octets

@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"bench":                        {}, // its tests run the program and the servers
 	"internal/layout":              {},
 	"internal/torture":             {},
+	"internal/personalities":       {},
 	"internal/endtoend":            {},
 }
 

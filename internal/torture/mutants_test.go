@@ -30,6 +30,7 @@ const (
 	atRandom   = "internal/torture Whims|Random"
 	situations = "internal/torture Situations"
 	engine     = "migrate ."
+	strangers  = "internal/personalities Jobs|SlowSinks"
 )
 
 var mutants = []mutant{
@@ -70,6 +71,15 @@ var mutants = []mutant{
 	{"one copy into each sink", "migrate/fill.go", " || m.queued[record]", "", atRandom},
 	{"answer of SMTP in the ledger before the next message", "migrate/settle.go", "			if err := commit(ctx, s.v.env, answer...); err != nil {\n				return err\n			}\n			message := it.message", "			message := it.message", atRandom},
 	{"ledger before an mbox index", "migrate/settle.go", "	if err := commit(ctx, s.v.env, changes...); err != nil {\n		return err\n	}\n	for i := range receipts {", "	defer commit(ctx, s.v.env, changes...)\n	for i := range receipts {", exhaustive},
+
+	{"joined replies", "migrate/outofstep.go", "p.status == (statusLine{}) && !p.seam ||", "p.status == (statusLine{}) ||", strangers},
+	{"QUIT where it expires what is not kept", "migrate/maildrop.go", "	return v.loose && slices", "	return false && slices", strangers},
+	{"a folder's internal data", "migrate/internaldata.go", "return e.Number == 1 && p.internal", "return false", strangers},
+	{"work behind an empty listing", "migrate/verdict.go", " && !v.reck.emptied)", ")", engine},
+	{"UTF8", "migrate/connect.go", `capabilities.Has("UTF8")`, "false", strangers},
+	{"short messages with a changed Status", "migrate/transfer.go", "	default:\n		row.Flags |= checkpoint.Short", "	case row.Digest == p.digest:\n		row.Flags |= checkpoint.Short", strangers},
+	{"NOOP while sinks are slow", "migrate/transfer.go", "	if !ok {\n		return nil", "	if true || !ok {\n		return nil", strangers},
+	{"CRLF.CRLF", "pop3/reader.go", `bytes.HasSuffix(chunk, lineDot[:2])`, `bytes.HasSuffix(chunk, lineDot[1:2])`, "internal/personalities Segments"},
 }
 
 // TestMutants switches off each safety step in turn. The suite that is named

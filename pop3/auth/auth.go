@@ -6,6 +6,7 @@ package auth
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 
 	"github.com/emersion/go-sasl"
 
@@ -86,7 +87,8 @@ type Policy struct {
 // What proves the account (a password, a token) is tried once. There are two
 // exceptions: a challenge mechanism that is refused may be so because the
 // server stores no plaintext, so that over TLS the password itself is sent
-// once; and for a refused token a fresh one is tried once.
+// once; and for a refused token a fresh one is tried once. A server that says
+// it does not know a mechanism has not judged anything: the next is tried.
 //
 // Errors are *CredentialError, *NoMechanismError, *RefusedError,
 // *StaleTokenError, [ErrUnproven], or those of the connection.
@@ -112,6 +114,8 @@ func Login(ctx context.Context, client Client, offered *pop3.Capabilities, crede
 			return before.name, refused // the server does not go on after a refusal
 		case again == nil:
 			return m.name, err
+		case again.Verdict == Absent:
+			why = append(why, fmt.Sprintf("%s was refused with %q", m.name, again.Reply.Text))
 		case again.Verdict != Denied:
 			return m.name, again
 		default:

@@ -15,6 +15,7 @@ const (
 	Denied Verdict = iota // the credentials: not to be tried again in this run
 	Later                 // the maildrop or the server is busy
 	Barred                // neither: a person must change something
+	Absent                // the server lacks the command or mechanism; nothing was judged
 )
 
 // Refusal is the meaning of a refused login.
@@ -87,9 +88,11 @@ const (
 
 // What words of a refusal without a code say, in this order.
 var (
-	busyWords   = []string{"lock", "busy", "in use", "too many", "temporar", "maintenance", "unavailable", "internal"}
+	busyWords   = []string{"lock", "busy", "in use", "too many", "temporar", "maintenance", "unavailable", "internal", "connect to"}
 	deniedWords = []string{"password", "invalid", "denied", "incorrect", "credential", "authentication fail", "authorization fail"}
 	waitWords   = []string{"another", "wait", "try again", "try later"}
+	absentWords = []string{"unknown command", "unknown mechanism", "unknown auth", "unrecognized", "unrecognised", "unsupported", "not supported", "not implemented",
+		"invalid command", "bad command", "command not", "mechanism not", "not understood", "unimplemented"}
 )
 
 // Busy tells whether the text of a refusal, not its code, speaks of something
@@ -119,6 +122,8 @@ func Explain(reply *pop3.ReplyError, codesAnnounced bool) Refusal {
 	}
 	busy := Refusal{Verdict: Later, After: 30 * time.Second}
 	switch {
+	case containsAny(text, absentWords):
+		return Refusal{Absent, 0, ""}
 	case containsAny(text, busyWords):
 		return busy
 	case containsAny(text, deniedWords):

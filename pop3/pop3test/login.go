@@ -48,6 +48,7 @@ func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []by
 // login opens a session on the maildrop of user if the credentials are right,
 // no rule is against it and the maildrop is free.
 func (s *session) login(r *reply, user string, right func(secret string) bool) error {
+	s.name = user
 	o := occasion{command: OnLogin, connection: s.number}
 	m := s.server.Maildrop(user)
 	switch {
@@ -65,22 +66,35 @@ func (s *session) login(r *reply, user string, right func(secret string) bool) e
 	}
 	if o.command == OnRefusal {
 		s.server.record.refused(m)
-		return s.err(r, "[AUTH] authentication failed")
+		return s.turnAway(r, BadLogin)
 	}
 	number, messages, err := s.open(m)
 	if err != nil {
 		s.server.record.refused(m)
-		return s.err(r, err.Error())
+		return s.turnAway(r, err.Error())
 	}
+	s.maildrop, s.session = m, number
+	s.show(r, messages)
+	return s.ok(r, "maildrop locked and ready")
+}
+
+// show makes messages those of the session, as its view has them.
+func (s *session) show(r *reply, messages []Message) {
 	if r.view != nil {
 		messages = r.view(messages)
 	}
-	s.maildrop, s.session = m, number
 	s.messages = make([]listed, len(messages))
 	for i := range messages {
 		s.messages[i].Message = messages[i]
 	}
-	return s.ok(r, "maildrop locked and ready")
+}
+
+// turnAway refuses a login.
+func (s *session) turnAway(r *reply, reason string) error {
+	if err := s.err(r, reason); err != nil || !s.server.config.RefusalEnds {
+		return err
+	}
+	return errHangUp
 }
 
 // open locks the maildrop, for which it may wait.

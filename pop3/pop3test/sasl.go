@@ -8,7 +8,7 @@ import (
 )
 
 // mechanism runs the server's side of a SASL exchange.
-type mechanism func(x *exchange) (outcome, error)
+type mechanism func(x *saslExchange) (outcome, error)
 
 // outcome is what an exchange came to.
 type outcome struct {
@@ -71,12 +71,13 @@ func (s *session) serveAuth(r *reply, args string) error {
 	name, initial, hasInitial := strings.Cut(args, " ")
 	name = strings.ToUpper(name)
 	if args == "" {
+		s.keyword = "" // the phrase for AUTH is that of a login
 		return s.lines(r, "mechanisms follow", s.mechanisms())
 	}
 	if !slices.Contains(s.mechanisms(), name) {
 		return s.err(r, "unknown mechanism")
 	}
-	x := &exchange{s: s, r: r, hasInitial: hasInitial, initial: initial}
+	x := &saslExchange{s: s, r: r, hasInitial: hasInitial, initial: initial}
 	came, err := saslMechanisms[name](x)
 	for err == nil && r.again {
 		_, err = x.ask(nil)
@@ -100,8 +101,8 @@ func (s *session) serveAuth(r *reply, args string) error {
 	return s.login(r, target, func(string) bool { return came.right })
 }
 
-// exchange is the talk of one AUTH command.
-type exchange struct {
+// saslExchange is the talk of one AUTH command.
+type saslExchange struct {
 	s          *session
 	r          *reply
 	hasInitial bool
@@ -111,7 +112,7 @@ type exchange struct {
 
 // first returns what a client says that speaks first: with the command, or in
 // answer to an empty challenge.
-func (x *exchange) first() ([]byte, error) {
+func (x *saslExchange) first() ([]byte, error) {
 	if !x.hasInitial {
 		return x.ask(nil)
 	}
@@ -122,7 +123,7 @@ func (x *exchange) first() ([]byte, error) {
 }
 
 // ask sends a challenge and returns the response.
-func (x *exchange) ask(challenge []byte) ([]byte, error) {
+func (x *saslExchange) ask(challenge []byte) ([]byte, error) {
 	x.asked++
 	line := "+ " + base64.StdEncoding.EncodeToString(challenge)
 	if x.r.challenge != nil {
@@ -155,7 +156,7 @@ func decode(response string) ([]byte, error) {
 }
 
 // secret returns the password of a user or master, "" where there is none.
-func (x *exchange) secret(user string) string {
+func (x *saslExchange) secret(user string) string {
 	if m := x.s.server.Maildrop(user); m != nil {
 		return m.secret()
 	}
@@ -163,7 +164,7 @@ func (x *exchange) secret(user string) string {
 }
 
 // proves compares a password, or what takes its place, with the user's.
-func (x *exchange) proves(user, secret string) bool {
+func (x *saslExchange) proves(user, secret string) bool {
 	known := x.secret(user)
 	return known != "" && equal(known, secret)
 }

@@ -14,7 +14,7 @@ const digestRealm = "pop3test"
 var digestPair = regexp.MustCompile(`([a-z-]+)=(?:"((?:[^"\\]|\\.)*)"|([^,"]*))(?:,|$)`)
 
 // serveDigest is DIGEST-MD5 (RFC 2831).
-func serveDigest(x *exchange) (outcome, error) {
+func serveDigest(x *saslExchange) (outcome, error) {
 	nonce := rand.Text()
 	challenge := fmt.Sprintf(`realm="%s",nonce="%s",qop="auth",charset=utf-8,algorithm=md5-sess`, digestRealm, nonce)
 	response, err := x.ask([]byte(challenge))

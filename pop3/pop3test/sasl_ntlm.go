@@ -16,7 +16,7 @@ import (
 const ntlmFlags = 0x1 | 0x4 | 0x200 | 0x8000 | 0x80000 | 0x800000 | 0x20000000 | 0x80000000
 
 // serveNTLM is NTLM with NTLMv2 responses (MS-NLMP).
-func serveNTLM(x *exchange) (outcome, error) {
+func serveNTLM(x *saslExchange) (outcome, error) {
 	negotiate, err := x.first()
 	if err != nil {
 		return outcome{}, err

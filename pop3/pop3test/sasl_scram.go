@@ -27,10 +27,10 @@ var (
 
 const scramIterations = 4096
 
-func (h scramHash) serve(x *exchange) (outcome, error)     { return h.run(x, false) }
-func (h scramHash) servePlus(x *exchange) (outcome, error) { return h.run(x, true) }
+func (h scramHash) serve(x *saslExchange) (outcome, error)     { return h.run(x, false) }
+func (h scramHash) servePlus(x *saslExchange) (outcome, error) { return h.run(x, true) }
 
-func (h scramHash) run(x *exchange, plus bool) (outcome, error) {
+func (h scramHash) run(x *saslExchange, plus bool) (outcome, error) {
 	first, err := x.first()
 	if err != nil {
 		return outcome{}, err
@@ -100,7 +100,7 @@ func (h scramHash) check(secret string, salt []byte, iterations int, authMessage
 // bindingFits judges the client's channel binding flag (RFC 5802 section 6): a
 // client that could have used -PLUS, and believes that it is not offered while
 // it is, talks to somebody in between.
-func (x *exchange) bindingFits(flag, name string, plus bool) bool {
+func (x *saslExchange) bindingFits(flag, name string, plus bool) bool {
 	switch {
 	case plus:
 		return strings.HasPrefix(flag, "p=") && x.binding(flag) != nil
@@ -119,7 +119,7 @@ func (x *exchange) bindingFits(flag, name string, plus bool) bool {
 
 // binding returns the channel binding that a flag asks for, nil where it is
 // not one for this connection.
-func (x *exchange) binding(flag string) []byte {
+func (x *saslExchange) binding(flag string) []byte {
 	conn, ok := x.s.conn.(*tls.Conn)
 	if !ok {
 		return nil

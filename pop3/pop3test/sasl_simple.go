@@ -12,7 +12,7 @@ import (
 )
 
 // servePlain is PLAIN (RFC 4616).
-func servePlain(x *exchange) (outcome, error) {
+func servePlain(x *saslExchange) (outcome, error) {
 	message, err := x.first()
 	if err != nil {
 		return outcome{}, err
@@ -25,7 +25,7 @@ func servePlain(x *exchange) (outcome, error) {
 }
 
 // serveLogin is LOGIN (draft-murchison-sasl-login).
-func serveLogin(x *exchange) (outcome, error) {
+func serveLogin(x *saslExchange) (outcome, error) {
 	user, err := x.ask([]byte("Username:"))
 	if err != nil {
 		return outcome{}, err
@@ -35,7 +35,7 @@ func serveLogin(x *exchange) (outcome, error) {
 }
 
 // serveCRAM is CRAM-MD5 (RFC 2195).
-func serveCRAM(x *exchange) (outcome, error) {
+func serveCRAM(x *saslExchange) (outcome, error) {
 	challenge := fmt.Sprintf("<%s@localhost>", rand.Text())
 	response, err := x.ask([]byte(challenge))
 	if err != nil {
@@ -57,7 +57,7 @@ func cramDigest(secret, challenge string) string {
 
 // serveExternal is EXTERNAL (RFC 4422 appendix A): the common name of the
 // client certificate is the user.
-func serveExternal(x *exchange) (outcome, error) {
+func serveExternal(x *saslExchange) (outcome, error) {
 	identity, err := x.first()
 	if err != nil {
 		return outcome{}, err
@@ -75,7 +75,7 @@ func serveExternal(x *exchange) (outcome, error) {
 const tokenRefused = `{"status":"401","schemes":"bearer","scope":"mail"}`
 
 // serveOAuthBearer is OAUTHBEARER (RFC 7628).
-func serveOAuthBearer(x *exchange) (outcome, error) {
+func serveOAuthBearer(x *saslExchange) (outcome, error) {
 	message, err := x.first()
 	if err != nil {
 		return outcome{}, err
@@ -98,7 +98,7 @@ func serveOAuthBearer(x *exchange) (outcome, error) {
 }
 
 // serveXOAUTH2 is XOAUTH2 (Google, Microsoft).
-func serveXOAUTH2(x *exchange) (outcome, error) {
+func serveXOAUTH2(x *saslExchange) (outcome, error) {
 	message, err := x.first()
 	if err != nil {
 		return outcome{}, err
@@ -115,7 +115,7 @@ func serveXOAUTH2(x *exchange) (outcome, error) {
 
 // serveToken compares a token. To a wrong one it says so in a challenge, which
 // the client has to acknowledge.
-func serveToken(x *exchange, user, token, acknowledge string) (outcome, error) {
+func serveToken(x *saslExchange, user, token, acknowledge string) (outcome, error) {
 	if x.proves(user, token) {
 		return outcome{user: user, right: true}, nil
 	}
