@@ -51,7 +51,8 @@ var mutants = []mutant{
 	{"archive that was moved away", "sinks/archive.go", "	if holdsCopies(o) {\n		return &Error", "	if false {\n		return &Error", situations},
 
 	{"ledger's sync", "checkpoint/file.go", `"synchronous(FULL)"`, `"synchronous(OFF)"`, exhaustive},
-	{"directory sync of a new ledger", "checkpoint/file.go", "	return durable.SyncDir(p.fsys, filepath.Dir(p.path))\n}", "	return nil\n}", "checkpoint PowerCut"},
+	{"directory sync of a new ledger", "checkpoint/file.go", "	return durable.SyncDir(p.fsys, dir)\n}", "	return nil\n}", "checkpoint PowerCut"},
+	{"directory sync of a ledger that is there", "checkpoint/file.go", "		return durable.SyncDir(p.fsys, dir)\n", "		return nil\n", "checkpoint FailingSyncThenPowerCut"},
 	{"writing the log of a failed run anew", "checkpoint/file.go", "	if err := p.renewLog(ctx, conn); err != nil", "	if err := error(nil); err != nil", "checkpoint DiskGone"},
 	{"raised generation before the archive", "migrate/sinkset.go", "	if err := commit(ctx, env, changes...); err != nil {\n		return nil, err", "	if err := error(nil); err != nil {\n		return nil, err", exhaustive},
 
