@@ -37,7 +37,7 @@ func (s *POP3Source) connect(ctx context.Context) (Session, *Facts, error) {
 	facts := &Facts{Server: s.Server}
 	if err := s.establish(ctx, client, facts); err != nil {
 		client.Close()
-		return nil, nil, err
+		return nil, nil, s.explainRefusal(err, facts)
 	}
 	session := &popSession{client: client}
 	if args := session.capabilities(ctx, facts); len(args) > 0 {
@@ -48,6 +48,12 @@ func (s *POP3Source) connect(ctx context.Context) (Session, *Facts, error) {
 	if err := client.Broken(); err != nil {
 		client.Close()
 		return nil, nil, connectError("capabilities", s.Server, err)
+	}
+	s.recognise(facts)
+	facts.LoginDelay = max(facts.LoginDelay, facts.Tuning.LoginDelay.Duration())
+	if err := s.mayFetch(facts); err != nil {
+		client.Close()
+		return nil, nil, err
 	}
 	return session, facts, nil
 }

@@ -3,6 +3,8 @@ package migrate
 import (
 	"fmt"
 	"time"
+
+	"popmigrate/internal/profiles"
 )
 
 // The governor's constants. A host is what its clients' behaviour makes of it:
@@ -37,6 +39,19 @@ func newHost(name string, limits *Limits) *host {
 		most = defaultPerHost
 	}
 	return &host{name: name, cap: min(firstCap, most), max: most, spacing: limits.LoginSpacing, rest: limits.HostPause}
+}
+
+// heed takes over what is known of the host's own limits, where they are
+// stricter than the job's.
+func (h *host) heed(t *profiles.Tuning) {
+	if t == nil {
+		return
+	}
+	if t.SessionsPerHost > 0 {
+		h.max = min(h.max, t.SessionsPerHost)
+		h.cap = min(h.cap, h.max)
+	}
+	h.spacing = max(h.spacing, t.LoginSpacing.Duration())
 }
 
 // admit tells whether a session may be opened now; if not, when to ask again

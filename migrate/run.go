@@ -116,6 +116,7 @@ func newRunner(job *Job, env *Env) *runner {
 			h = newHost(account.Host, &r.limits)
 			hosts[account.Host] = h
 		}
+		h.heed(account.Tuning)
 		r.tasks = append(r.tasks, &task{account: account, host: h, reck: NewReckoning()})
 	}
 	r.waiting = append(r.waiting, r.tasks...)

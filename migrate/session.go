@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"popmigrate/checkpoint"
+	"popmigrate/internal/profiles"
 	"popmigrate/pop3"
 )
 
@@ -98,5 +99,7 @@ type Facts struct {
 	Greeting     string            `json:"greeting"`
 	Capabilities []string          `json:"capabilities,omitempty"` // after login
 	Mechanism    string            `json:"mechanism"`
-	LoginDelay   time.Duration     `json:"-"` // least time between two logins (RFC 2449 section 6.5)
+	Profiles     []string          `json:"profiles,omitempty"` // titles of those that recognised the server
+	Tuning       *profiles.Tuning  `json:"-"`                  // what they say; nil says nothing
+	LoginDelay   time.Duration     `json:"-"`                  // least time between two logins (RFC 2449 section 6.5)
 }

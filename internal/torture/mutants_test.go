@@ -76,7 +76,8 @@ var mutants = []mutant{
 	{"ledger before an mbox index", "migrate/settle.go", "	if err := commit(ctx, s.v.env, changes...); err != nil {\n		return err\n	}\n	for i := range receipts {", "	defer commit(ctx, s.v.env, changes...)\n	for i := range receipts {", exhaustive},
 
 	{"joined replies", "migrate/outofstep.go", "p.status == (statusLine{}) && !p.seam ||", "p.status == (statusLine{}) ||", strangers},
-	{"QUIT where it expires what is not kept", "migrate/maildrop.go", "	return v.loose && slices", "	return false && slices", strangers},
+	{"QUIT where it expires what is not kept", "migrate/maildrop.go", "	return v.loose && expires", "	return false && expires", strangers},
+	{"asking before a fetch that deletes", "migrate/profile.go", "	case s.AllowRetrHides:", "	case s.AllowRetrHides || true:", engine},
 	{"a folder's internal data", "migrate/internaldata.go", "return e.Number == 1 && p.internal", "return false", strangers},
 	{"work behind an empty listing", "migrate/verdict.go", " && !v.reck.emptied)", ")", engine},
 	{"UTF8", "migrate/connect.go", `!offered.Has("UTF8")`, "true", strangers},
