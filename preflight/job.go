@@ -46,10 +46,10 @@ type Totals struct {
 	NotReady int   `json:"not_ready"`
 	NotTried int   `json:"not_tried"` // of those
 	Messages int64 `json:"messages"`
-	Octets   int64 `json:"octets"`   // that a first run reads, as listed
-	EachRun  int64 `json:"each_run"` // messages that every run reads again, for want of unique-ids
-	Warnings int   `json:"warnings"` // accounts that are ready, with something to know
-	Servers  int   `json:"servers"`  // host:port
+	Octets   int64 `json:"octets"`            // that a first run reads, as listed
+	EachRun  int64 `json:"messages_each_run"` // that every run reads again, for want of unique-ids
+	Remarks  int   `json:"remarks"`           // accounts that are ready, with something to know
+	Servers  int   `json:"servers"`           // host:port
 	largest  *Account
 }
 
@@ -71,7 +71,7 @@ func (r *Report) Totals() Totals {
 		}
 		t.Ready++
 		if len(a.Findings) > 0 {
-			t.Warnings++
+			t.Remarks++
 		}
 		t.Messages += *a.Messages
 		t.Octets += *a.Octets
