@@ -18,18 +18,28 @@ func (s *POP3Source) recognise(facts *Facts) {
 	if s.Profiles == nil {
 		return
 	}
-	tuning, titles := s.Profiles.Match(s.host(), facts.Greeting, strings.Join(arguments(facts.Capabilities, "IMPLEMENTATION"), " "))
+	implementation := arguments(facts.Capabilities, "IMPLEMENTATION")
+	if implementation == nil {
+		implementation = facts.Offered.Args("IMPLEMENTATION") // many tell it before the login only
+	}
+	tuning, titles := s.Profiles.Match(s.host(), facts.Greeting, strings.Join(implementation, " "))
 	facts.Tuning, facts.Profiles = s.Preset.With(tuning), titles
 }
 
 // arguments returns those of a capability.
 func arguments(capabilities []string, name string) []string {
 	for _, line := range capabilities {
-		if words := strings.Fields(line); len(words) > 1 && strings.EqualFold(words[0], name) {
+		if words := strings.Fields(line); len(words) > 1 && firstIs(line, name) {
 			return words[1:]
 		}
 	}
 	return nil
+}
+
+// firstIs tells whether a capability's line is of this name.
+func firstIs(line, name string) bool {
+	words := strings.Fields(line)
+	return len(words) > 0 && strings.EqualFold(words[0], name)
 }
 
 // expiresAtOnce tells whether the server announced that it keeps nothing that
