@@ -42,7 +42,7 @@ bench: ## benchmarks of all packages
 
 .PHONY: goals
 goals: ## the built program beside other clients and a client that keeps nothing; wants Dovecot, mpop, fetchmail, getmail
-	go test -count=1 -timeout 3h -run Goals -goals -rounds 5 -v ./bench
+	go test ./bench -count=1 -timeout 3h -run Goals -v -goals -rounds 5
 
 .PHONY: demo
 demo: ## the example job
