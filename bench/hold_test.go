@@ -8,13 +8,16 @@ import (
 	"testing"
 )
 
-var hold = flag.Int("hold", 0, "start Dovecot with so many letters of 5 KB and wait to be ended")
+var (
+	hold       = flag.Int("hold", 0, "start Dovecot with so many letters and wait to be ended")
+	holdOctets = flag.Int("hold-octets", 5000, "how long each of these letters is")
+)
 
 func TestHold(t *testing.T) {
 	if *hold == 0 {
 		t.Skip("for measuring by hand")
 	}
-	d, _ := dovecot(t, *hold, 5000)
+	d, _ := dovecot(t, *hold, *holdOctets)
 	j := job{source: clear(d.Addr), accounts: []string{"alice"}, sink: mboxPlain}
 	fmt.Println(j.write(t))
 	name, _ := program()

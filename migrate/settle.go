@@ -13,18 +13,21 @@ import (
 	"popmigrate/sinks"
 )
 
-// Groups clock themselves: a settle takes what waits, at least groupLeast
-// unless the maildrop pauses, at most groupMost. While it syncs and reads
-// back, the next group gathers.
+// Groups clock themselves: a settle takes what waits, at least groupLeast or
+// groupItems unless the maildrop pauses, at most groupMost. While it syncs and
+// reads back, the next group gathers.
 const (
-	groupLeast    = 256 << 10       // octets
-	groupMost     = 4 << 20         // octets
-	groupPatience = 2 * time.Second // an open group is settled after so long without mail
-	waitingMost   = 64 << 20        // octets that may wait for a settle; beyond half of it no more is asked for
-	waitingItems  = 8192
-	waitingLeast  = waitingMost / waitingItems   // what each message takes of that room
-	waitingLarge  = waitingMost/2 - waitingLeast // at the most: one large message is no reason not to ask for the next
+	groupLeast   = 256 << 10        // octets
+	groupItems   = waitingItems / 8 // messages, however short: a transfer that waits for room must not wait for more mail
+	groupMost    = 4 << 20          // octets
+	waitingMost  = 64 << 20         // octets that may wait for a settle; beyond half of it no more is asked for
+	waitingItems = 8192
+	waitingLeast = waitingMost / waitingItems   // what each message takes of that room
+	waitingLarge = waitingMost/2 - waitingLeast // at the most: one large message is no reason not to ask for the next
 )
+
+// groupPatience is how long an open group waits for mail before it is settled.
+var groupPatience = 2 * time.Second // tests lengthen it
 
 // idleMost is how long a session is silent while it waits for its sinks. The
 // least that servers were seen to allow is 60 seconds (nginx, Zimbra).
@@ -132,7 +135,7 @@ func (s *settler) run(ctx context.Context) {
 		case it, ok = <-s.queue:
 		default:
 			// Nothing more waits: settle if it is worth it, else wait for more.
-			if octets >= groupLeast {
+			if octets >= groupLeast || len(group) >= groupItems {
 				settle()
 				continue
 			}
