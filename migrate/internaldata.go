@@ -22,7 +22,7 @@ func (m *mover) setAside(i int) {
 	m.loose = true
 	m.spool.Abandon()
 	e := m.listing.Entries[i]
-	why := failure{"folder-internal data", "a mail program's notes on its folder, not a message"}
+	why := &failure{"folder-internal data", "a mail program's notes on its folder, not a message"}
 	m.left[i] = fated{Skipped, why}
 	m.observeMessage(e.UniqueID, e.Octets, Skipped, why.reason)
 }

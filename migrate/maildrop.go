@@ -177,7 +177,7 @@ func (v *visit) begin(ctx context.Context) error {
 	for i := range v.record {
 		v.record[i] = noRecord
 		if !v.audit {
-			v.left[i] = fated{Failed, failure{notReached, "the session ended before its turn"}}
+			v.left[i] = fated{Failed, turnless}
 		}
 	}
 	// First: a maildrop counts as seen only where its listing is accounted for.
@@ -203,17 +203,19 @@ func (v *visit) account() {
 	if v.audit {
 		return
 	}
-	recorded := make(map[int64]hint, len(v.record))
 	var left []openEntry
 	for i, e := range v.listing.Entries {
-		h := hint{e.UniqueID, e.Octets}
-		if r := v.record[i]; r != noRecord {
-			recorded[v.drop.Messages[r].Ordinal] = h
-		} else {
-			left = append(left, openEntry{h, v.left[i]})
+		if v.record[i] == noRecord {
+			left = append(left, openEntry{hint{e.UniqueID, e.Octets}, v.left[i]})
 		}
 	}
-	v.reck.account(recorded, left)
+	v.reck.account(func(yield func(int64, hint) bool) {
+		for i, e := range v.listing.Entries {
+			if r := v.record[i]; r != noRecord && !yield(v.drop.Messages[r].Ordinal, hint{e.UniqueID, e.Octets}) {
+				return
+			}
+		}
+	}, left)
 }
 
 // close releases the sinks and writes the end of the session down.

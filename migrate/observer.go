@@ -47,7 +47,7 @@ type MessageEvent struct {
 }
 
 // Fate is what became of a listed message in this run.
-type Fate int
+type Fate uint8
 
 // The fates. The completeness equation is listed = stored + known + skipped + failed.
 const (

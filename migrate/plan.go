@@ -104,7 +104,7 @@ func (v *visit) claim(entry, record int) {
 	switch {
 	case v.sinks == nil || v.audit:
 	case v.sinks.missing(m) == 0:
-		v.reck.settle(m.Ordinal, Known, failure{})
+		v.reck.settle(m.Ordinal, Known, nil)
 		v.observeMessage(m.UniqueID, m.Octets, Known, "")
 	default:
 		v.await(m)
@@ -113,7 +113,7 @@ func (v *visit) claim(entry, record int) {
 
 // await notes that a message in the ledger waits for sinks that lack it.
 func (v *visit) await(m *checkpoint.Message) {
-	v.reck.settle(m.Ordinal, Failed, failure{notReached, "the session ended before its turn"})
+	v.reck.settle(m.Ordinal, Failed, turnless)
 }
 
 // schedule puts an entry among those to be fetched, unless it failed too often.
@@ -123,7 +123,7 @@ func (v *visit) schedule(p *plan, i int) {
 	before, now := v.attempts.count(h), v.reck.tried(h)
 	switch {
 	case now >= failedAfter, now > 0 && before > failedAfter:
-		v.giveUp(i, failure{"failed repeatedly", v.attempts.reason(h)})
+		v.giveUp(i, &failure{"failed repeatedly", v.attempts.reason(h)})
 	case before >= lastAfter, now > 0:
 		p.last = append(p.last, i)
 	default:
@@ -132,7 +132,7 @@ func (v *visit) schedule(p *plan, i int) {
 }
 
 // giveUp notes that an entry failed.
-func (v *visit) giveUp(i int, why failure) {
+func (v *visit) giveUp(i int, why *failure) {
 	v.left[i] = fated{Failed, why}
 	e := v.listing.Entries[i]
 	v.observeMessage(e.UniqueID, e.Octets, Failed, why.reason)
@@ -150,12 +150,13 @@ func (v *visit) announce(p *plan) {
 // preview is all that a dry run does.
 func (v *visit) preview() {
 	p := v.plan()
+	why := &failure{"dry run", "would be fetched"}
 	for _, i := range slices.Concat(p.fetch, p.last) {
-		v.left[i] = fated{Skipped, failure{"dry run", "would be fetched"}}
+		v.left[i] = fated{Skipped, why}
 	}
 	for i := range v.record {
 		if r := v.record[i]; r != noRecord {
-			v.reck.settle(v.drop.Messages[r].Ordinal, Known, failure{})
+			v.reck.settle(v.drop.Messages[r].Ordinal, Known, nil)
 		}
 	}
 	v.account()

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -15,8 +16,8 @@ import (
 type Reckoning struct {
 	mu        sync.Mutex
 	counts    Counts
-	listed    map[int64]hint // by ordinal: listed messages that have a ledger record
-	settled   map[int64]fated
+	listings  int            // working sessions whose listing was entered
+	books     []entry        // by ordinal, from 1: messages that have a ledger record
 	open      []openEntry    // of the last working session: listed, but without a record
 	sessions  map[string]int // working sessions of this run, numbered from 1
 	beside    map[string]int // unique-ids left open by the session before: the first session whose listing had them, and all since
@@ -41,9 +42,24 @@ type hint struct {
 // failure says why a message is not in every sink.
 type failure struct{ reason, detail string }
 
+// fated is what became of a message, 0 where nothing did.
 type fated struct {
 	fate Fate
-	failure
+	why  *failure // of Skipped and Failed
+}
+
+func (f fated) reason() string {
+	if f.why == nil {
+		return ""
+	}
+	return f.why.reason
+}
+
+// entry is what a run knows of a message in the ledger.
+type entry struct {
+	hint        // as last listed
+	listing int // the last listing that had it, numbered from 1; 0 where none had
+	fated
 }
 
 // openEntry is a listed message that came to no record.
@@ -55,7 +71,7 @@ type openEntry struct {
 // NewReckoning returns an empty reckoning, to be handed to each session of one
 // maildrop in one run.
 func NewReckoning() *Reckoning {
-	return &Reckoning{listed: map[int64]hint{}, settled: map[int64]fated{}, tries: map[hint]int{}, sessions: map[string]int{}}
+	return &Reckoning{tries: map[hint]int{}, sessions: map[string]int{}}
 }
 
 // relist begins a working session. It compares what the session before left
@@ -110,21 +126,31 @@ func (r *Reckoning) together(uid, session string) bool {
 	return listed && uid != "" && r.sessions[session] >= since
 }
 
+// of returns the entry of an ordinal, for writing.
+func (r *Reckoning) of(ordinal int64) *entry {
+	if n := int(ordinal) - len(r.books); n > 0 {
+		r.books = append(r.books, make([]entry, n)...)
+	}
+	return &r.books[ordinal-1]
+}
+
 // account enters a working session's listing: the messages that have a ledger
 // record and those that came to none. One of the latter that an earlier
 // session of the run accounted for already, and this one only did not reach,
 // is not counted twice.
-func (r *Reckoning) account(recorded map[int64]hint, left []openEntry) {
+func (r *Reckoning) account(recorded iter.Seq2[int64, hint], left []openEntry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	earlier := map[hint]int{}
-	for ordinal, h := range r.listed {
-		if _, again := recorded[ordinal]; !again {
-			earlier[h]++
-		}
-	}
+	r.listings++
 	for ordinal, h := range recorded {
-		r.listed[ordinal] = h
+		e := r.of(ordinal)
+		e.hint, e.listing = h, r.listings
+	}
+	earlier := map[hint]int{}
+	for i := range r.books {
+		if e := &r.books[i]; e.listing > 0 && e.listing < r.listings && len(left) > 0 {
+			earlier[e.hint]++
+		}
 	}
 	for _, e := range left {
 		if earlier[e.hint] > 0 {
@@ -149,13 +175,14 @@ func (r *Reckoning) leftOpen() map[hint]int {
 
 // settle notes what became of a message. Within a run Stored outlasts Known,
 // and both outlast Failed.
-func (r *Reckoning) settle(ordinal int64, fate Fate, why failure) {
+func (r *Reckoning) settle(ordinal int64, fate Fate, why *failure) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if before, ok := r.settled[ordinal]; ok && (before.fate == Stored || (before.fate == Known && fate == Failed)) {
+	e := r.of(ordinal)
+	if e.fate == Stored || (e.fate == Known && fate == Failed) {
 		return
 	}
-	r.settled[ordinal] = fated{fate, why}
+	e.fated = fated{fate, why}
 }
 
 // count changes the plain counters under the lock.
@@ -198,7 +225,7 @@ func (r *Reckoning) lost(n int64, remaining []LostMessage) {
 	defer r.mu.Unlock()
 	r.repair.Lost, r.repair.Remaining = n, remaining
 	for i := range remaining {
-		_, remaining[i].Listed = r.listed[remaining[i].Message]
+		remaining[i].Listed = r.of(remaining[i].Message).listing > 0
 	}
 }
 
@@ -217,17 +244,17 @@ func (r *Reckoning) Close() (counts Counts, failures []MessageFailure, everSeen 
 			c.Known++
 		case Skipped:
 			c.Skipped++
-			c.Reasons[f.reason]++
+			c.Reasons[f.reason()]++
 		case Failed:
 			c.Failed++
-			c.Reasons[f.reason]++
-			failures = append(failures, MessageFailure{h.uid, h.octets, f.reason, f.detail})
+			c.Reasons[f.reason()]++
+			failures = append(failures, MessageFailure{h.uid, h.octets, f.why.reason, f.why.detail})
 		}
 	}
-	for ordinal, h := range r.listed {
-		c.Listed++
-		if f, ok := r.settled[ordinal]; ok {
-			dispose(h, f)
+	for i := range r.books {
+		if e := &r.books[i]; e.listing > 0 {
+			c.Listed++
+			dispose(e.hint, e.fated)
 		}
 	}
 	for _, e := range r.open {

@@ -188,7 +188,7 @@ func (v *visit) unreached() bool {
 		return true
 	}
 	for i, left := range v.left {
-		if v.record[i] == noRecord && left.reason == notReached {
+		if v.record[i] == noRecord && left.reason() == notReached {
 			return true
 		}
 	}
@@ -197,3 +197,6 @@ func (v *visit) unreached() bool {
 
 // notReached is why an entry has no record when its session ended before its turn.
 const notReached = "not reached"
+
+// turnless is the failure of all of them; they may be a million.
+var turnless = &failure{notReached, "the session ended before its turn"}

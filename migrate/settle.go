@@ -359,9 +359,9 @@ func (s *settler) conclude(ctx context.Context, group []*item, copies []result, 
 	var changes []checkpoint.Change
 	for k, it := range group {
 		s.results = append(s.results, copies[k])
-		fate := Stored
+		fate, why := Stored, (*failure)(nil)
 		if problems[k] != (failure{}) {
-			fate = Failed
+			fate, why = Failed, &problems[k]
 			if d := problems[k].detail; d != notTried && d != interrupted {
 				changes = append(changes, s.v.attempts.fail(it.hint, string(ClassSink), problems[k].detail))
 				s.v.reck.try(it.hint)
@@ -369,7 +369,7 @@ func (s *settler) conclude(ctx context.Context, group []*item, copies []result, 
 		} else if change, ok := s.v.attempts.clear(it.hint); ok {
 			changes = append(changes, change)
 		}
-		s.v.reck.settle(it.row.Ordinal, fate, problems[k])
+		s.v.reck.settle(it.row.Ordinal, fate, why)
 		if fate == Stored {
 			s.stored++
 			s.v.reck.count(func(c *Counts) { c.Octets += it.message.Octets })

@@ -89,7 +89,7 @@ func (v *visit) apply(s *settler) {
 	for i, r := range v.record {
 		if int(r) >= v.known && !settled[int(r)] {
 			v.record[i] = noRecord
-			v.left[i] = fated{Failed, failure{"not stored", "the session ended before it was settled"}}
+			v.left[i] = fated{Failed, &failure{"not stored", "the session ended before it was settled"}}
 			v.loose = true
 		} else if r != noRecord && v.proven[int(r)] && v.sinks.missing(&v.drop.Messages[r]) != 0 {
 			v.loose = true
@@ -217,7 +217,7 @@ func (m *mover) refused(i int, reason string, err error) {
 	h := hint{e.UniqueID, e.Octets}
 	m.reck.try(h)
 	m.pending = append(m.pending, m.attempts.fail(h, string(ClassServer), err.Error()))
-	m.giveUp(i, failure{reason, err.Error()})
+	m.giveUp(i, &failure{reason, err.Error()})
 }
 
 // blame notes at which message the session broke. If it was the settler that
@@ -230,7 +230,7 @@ func (m *mover) blame(ctx context.Context, i int, err error) error {
 	h := hint{e.UniqueID, e.Octets}
 	m.reck.try(h)
 	m.pending = append(m.pending, m.attempts.fail(h, string(ClassNetwork), err.Error()))
-	m.left[i] = fated{Failed, failure{"session broke", err.Error()}}
+	m.left[i] = fated{Failed, &failure{"session broke", err.Error()}}
 	return &sessionError{fmt.Sprintf("retrieve message %d", e.Number), err}
 }
 
@@ -293,7 +293,7 @@ func (m *mover) doubt(p *print) bool {
 		}
 		if entry := slices.Index(m.record, record); entry >= 0 {
 			m.ids.claimed[record], m.record[entry] = false, noRecord
-			m.left[entry] = fated{Failed, failure{notReached, "the session ended before its turn"}}
+			m.left[entry] = fated{Failed, turnless}
 			m.doubted = append(m.doubted, entry)
 			return true
 		}
@@ -342,7 +342,7 @@ func (m *mover) knownAgain(row *checkpoint.Message, put bool) {
 	if m.sinks.missing(row) != 0 {
 		m.await(row)
 	} else {
-		m.reck.settle(row.Ordinal, Known, failure{})
+		m.reck.settle(row.Ordinal, Known, nil)
 		m.observeMessage(row.UniqueID, row.Octets, Known, "")
 		if change, ok := m.attempts.clear(hint{row.UniqueID, row.ListedOctets}); ok {
 			m.pending = append(m.pending, change)

@@ -116,7 +116,7 @@ func (v *visit) status(o *Outcome) checkpoint.Status {
 	default:
 		for i, left := range v.left {
 			if v.record[i] == noRecord && left.fate == Failed {
-				s.State, s.Reason = "incomplete", left.reason
+				s.State, s.Reason = "incomplete", left.reason()
 			}
 		}
 	}
