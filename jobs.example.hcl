@@ -45,7 +45,7 @@ job "demo" {
 //   account "alice@example.net" {      # the label is the maildrop's name
 //     user     = "alice"
 //     password = env("ALICE_PASSWORD") # or file("path"), command("program", "argument")
-//     server   = "pop2.example.net"
+//     server   = "other.example.net"
 //     target   = "alice@example.org"
 //     hold     = true                  # nothing is ever deleted from it
 //     source   = "legacy"
@@ -121,6 +121,12 @@ job "demo" {
 //       ccache        = "FILE:tickets"
 //       krb5_conf     = "krb5.conf"
 //     }
+//   }
+//   source "pop2" {                    # RFC 937, port 109; knows no TLS
+//     name            = "attic"
+//     server          = "ipop2d.campus.example"
+//     folder          = "mail/2003"    # else the server's default folder
+//     allow_cleartext = true
 //   }
 //   source "pop3" {
 //     name            = "cleartext"

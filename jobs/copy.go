@@ -80,7 +80,7 @@ func copyText(u POPURL, o copyOptions) []byte {
 		}
 	}
 	server := u.Server()
-	if !u.explicitPort && !u.KPOP {
+	if !u.explicitPort && u.Kind == "pop3" {
 		server = joinServer(u.Host, defaultPort(mode))
 	}
 	name := u.User
@@ -89,26 +89,26 @@ func copyText(u POPURL, o copyOptions) []byte {
 	}
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	kind, secret := "pop3", CopyPassword+"=… "
-	if u.KPOP {
-		kind, secret = "kpop", ""
+	secret := CopyPassword + "=… "
+	if u.Kind == "kpop" {
+		secret = ""
 	}
 	line("# Copies one maildrop into this directory. Written by popmigrate copy; go on with")
 	line("#   %spopmigrate run %s", secret, CopyFile)
 	line("job \"copy\" {")
 	line("  account %s {", hclString(name))
 	line("    user     = %s", hclString(u.User))
-	if !u.KPOP {
+	if u.Kind != "kpop" {
 		line("    password = env(\"%s\")", CopyPassword)
 	}
 	line("  }")
-	line("  source %s {", hclString(kind))
+	line("  source %s {", hclString(u.Kind))
 	line("    server = %s", hclString(server))
 	word := o.tls // a wrong word is refused when the text is loaded
 	if word == "" {
 		word = wordFor(tlsWords, mode)
 	}
-	if !u.KPOP || o.tls != "" {
+	if u.Kind == "pop3" || o.tls != "" {
 		line("    tls    = %s", hclString(word))
 	}
 	if o.cleartext && mode == migrate.TLSNone {
@@ -123,7 +123,7 @@ func copyText(u POPURL, o copyOptions) []byte {
 	if u.Auth != "auto" {
 		line("    auth   = %s", hclString(u.Auth))
 	}
-	if u.KPOP {
+	if u.Kind == "kpop" {
 		line("    kerberos { # the tickets that kinit got; or name principal and keytab")
 		line("    }")
 	}

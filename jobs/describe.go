@@ -116,7 +116,9 @@ func (d *describer) source(src *source, j *Job) {
 			d.pair(2, detail[0], detail[1])
 		}
 	}
-	d.pair(2, "pipelining", wordFor(pipeliningWords, src.pipelining))
+	if src.kind != "pop2" {
+		d.pair(2, "pipelining", wordFor(pipeliningWords, src.pipelining))
+	}
 	t := src.timeouts.WithDefaults()
 	d.pair(2, "timeouts", fmt.Sprintf("dial %s, tls %s, greeting %s, command %s, login %s, data %s, top %s, quit %s",
 		duration(t.Dial), duration(t.TLS), duration(t.Greeting), duration(t.Command), duration(t.Login), duration(t.Data), duration(t.Top), duration(t.Quit)))

@@ -115,7 +115,7 @@ const minimalJob = `job "m" {
 func exampleAttributes() []string {
 	var names []string
 	for _, schema := range []*hcl.BodySchema{jobSchema, accountsSchema, accountSchema, checkpointSchema, limitsSchema,
-		pop3Schema, kpopSchema, kerberosSchema, oauth2Schema, timeoutsSchema, mboxSchema, maildirSchema, deliverSchema} {
+		pop3Schema, kpopSchema, pop2Schema, kerberosSchema, oauth2Schema, timeoutsSchema, mboxSchema, maildirSchema, deliverSchema} {
 		for _, attr := range schema.Attributes {
 			names = append(names, attr.Name)
 		}

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"crypto/tls"
 	"slices"
 	"strconv"
@@ -181,8 +182,13 @@ func (src *source) describeLogins(d *describer) {
 	if src.identity != nil {
 		effective.Identity = "somebody"
 	}
-	if src.kind == "kpop" {
+	switch src.kind {
+	case "kpop":
 		d.pair(2, "auth", "kpop")
+		return
+	case "pop2":
+		d.pair(2, "auth", "helo")
+		d.pair(2, "folder", cmp.Or(src.folder, "the server's default"))
 		return
 	}
 	names := strings.ToLower(strings.Join(auth.Allowed(effective, src.policy(), src.mode != migrate.TLSNone), ", "))

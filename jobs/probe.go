@@ -70,8 +70,8 @@ func parseTarget(server string, o *copyOptions) (host, port string, err error) {
 		scheme = "pop"
 	case "pop3s":
 		scheme = "pops"
-	case "kpop":
-		return "", "", errors.New("parse POP URL: KPOP has nothing to be seen before the login")
+	case "kpop", "pop2":
+		return "", "", errors.New("parse POP URL: " + strings.ToUpper(scheme) + " has nothing to be seen before the login")
 	}
 	u, err := ParseURL(scheme + "://" + rest)
 	if err != nil {

@@ -49,6 +49,10 @@ var (
 		Blocks:     []hcl.BlockHeaderSchema{{Type: "timeouts"}, {Type: "kerberos"}},
 	}
 	kerberosSchema = &hcl.BodySchema{Attributes: attributes("principal", "keytab", "ccache", "password", "krb5_conf", "service", "service_host")}
+	pop2Schema     = &hcl.BodySchema{
+		Attributes: attributes("name", "server", "allow_cleartext", "login", "password", "folder", "tls", "auth", "pipelining"), // the last three to refuse them
+		Blocks:     []hcl.BlockHeaderSchema{{Type: "timeouts"}},
+	}
 	timeoutsSchema = &hcl.BodySchema{Attributes: attributes("dial", "tls", "greeting", "command", "login", "data", "top", "quit")}
 )
 

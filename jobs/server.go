@@ -17,6 +17,17 @@ const (
 	popsPort = "995"
 )
 
+// portOf returns the port for a kind of source and a TLS mode.
+func portOf(kind string, mode migrate.TLSMode) string {
+	switch kind {
+	case "kpop":
+		return kpopPort
+	case "pop2":
+		return pop2Port
+	}
+	return defaultPort(mode)
+}
+
 // defaultPort returns the port for a TLS mode.
 func defaultPort(mode migrate.TLSMode) string {
 	if mode == migrate.TLSImplicit {

@@ -37,6 +37,7 @@ type source struct {
 	profile   *profiles.Profile // what the preset names
 	profiles  *profiles.Set     // of the job; nil where nothing is to be recognised
 	retrHides bool              // fetching may hide or delete
+	folder    string            // of a POP2 server; "" means its default
 	oauth     *tokens           // nil: the source logs in without tokens
 	kerberos  *kerberosLogin    // nil without a kerberos block
 
@@ -79,10 +80,9 @@ func (l *loader) source(block *hcl.Block, list *list) *source {
 	case "kpop":
 		l.kpopSource(src, l.section(block, kpopSchema), list)
 	case "pop2":
-		l.add(src.at, "Not supported yet", "Sources of kind %q are not supported yet by this version.", src.kind)
-		src.name = blockName(block)
+		l.pop2Source(src, l.section(block, pop2Schema), list)
 	default:
-		l.add(src.at, "Unknown source", `A source is "pop3", "kpop" or "demo".`)
+		l.add(src.at, "Unknown source", `A source is "pop3", "kpop", "pop2" or "demo".`)
 		src.name = blockName(block)
 	}
 	src.broken = l.Len() > before
@@ -159,10 +159,10 @@ func (l *loader) server(src *source, s *section) {
 	case u.User != "":
 		l.add(s.where("server"), "User in a source", "Here a URL names the server only; users stand in account blocks or in the account list.")
 		return
-	case u.KPOP != (src.kind == "kpop"):
-		l.add(s.where("server"), "Wrong server", `kpop:// stands in a source "kpop", and pop:// and pops:// in a source "pop3".`)
+	case u.Kind != src.kind:
+		l.add(s.where("server"), "Wrong server", `kpop:// stands in a source "kpop", pop2:// in a source "pop2", and pop:// and pops:// in a source "pop3".`)
 		return
-	case src.kind == "kpop":
+	case src.kind != "pop3":
 		src.server = u.Server()
 		return
 	case !s.has("tls"):
@@ -192,10 +192,7 @@ func (src *source) serverOf(text string) (string, error) {
 }
 
 func (src *source) defaultPort() string {
-	if src.kind == "kpop" {
-		return kpopPort
-	}
-	return defaultPort(src.mode)
+	return portOf(src.kind, src.mode)
 }
 
 // trust builds the TLS configuration.
@@ -269,6 +266,9 @@ func (l *loader) authorities(path string, at hcl.Range) *x509.CertPool {
 
 // connector returns what opens sessions on one maildrop.
 func (src *source) connector(server string, e *entry) migrate.Connector {
+	if src.kind == "pop2" {
+		return src.overPOP2(server, e)
+	}
 	pop := &migrate.POP3Source{
 		Server:     server,
 		TLS:        src.mode,

@@ -18,10 +18,10 @@ type POPURL struct {
 	Port string // never empty
 
 	// TLS is implicit for pops:// and wherever the port is 995, else STARTTLS.
-	// No URL asks for clear text but kpop://, which alone does not get it.
+	// No URL asks for clear text but kpop:// and pop2://, which alone do not get it.
 	TLS migrate.TLSMode
 
-	KPOP bool // kpop://: Kerberos before the greeting, and no TLS; Auth means nothing
+	Kind string // of the source: "pop3"; "kpop", with Kerberos before the greeting, and "pop2", for both of which Auth means nothing
 
 	explicitPort bool
 }
@@ -30,9 +30,9 @@ type POPURL struct {
 func (u POPURL) Server() string { return joinServer(u.Host, u.Port) }
 
 // ParseURL parses pop://[user[;AUTH=mechanism]@]host[:port] (RFC 2384) and, in
-// the same form, pops:// for TLS from the first octet and kpop:// for KPOP. A URL with a password is
-// refused: it would stand in shell histories and process lists. Errors never
-// repeat the URL.
+// the same form, pops:// for TLS from the first octet, kpop:// for KPOP and
+// pop2:// for POP2. A URL with a password is refused: it would stand in shell
+// histories and process lists. Errors never repeat the URL.
 func ParseURL(s string) (POPURL, error) {
 	u, err := parseURL(s)
 	if err != nil {
@@ -43,18 +43,19 @@ func ParseURL(s string) (POPURL, error) {
 
 func parseURL(s string) (u POPURL, err error) {
 	scheme, rest, ok := strings.Cut(s, "://")
-	switch strings.ToLower(scheme) {
+	u.Kind = "pop3"
+	switch kind := strings.ToLower(scheme); kind {
 	case "pop":
 		u.TLS = migrate.TLSStart
 	case "pops":
 		u.TLS = migrate.TLSImplicit
-	case "kpop":
-		u.TLS, u.KPOP = migrate.TLSNone, true
+	case "kpop", "pop2":
+		u.TLS, u.Kind = migrate.TLSNone, kind
 	default:
 		ok = false
 	}
 	if !ok {
-		return u, errors.New("expected pop://user@host, pops://user@host or kpop://user@host")
+		return u, errors.New("expected pop://user@host, pops://user@host, kpop://user@host or pop2://user@host")
 	}
 	rest, tail, _ := strings.Cut(rest, "/")
 	u.Auth = "auto"
@@ -72,11 +73,13 @@ func parseURL(s string) (u POPURL, err error) {
 	}
 	u.explicitPort = u.Port != ""
 	switch {
-	case u.KPOP && u.Auth != "auto":
+	case u.Kind == "kpop" && u.Auth != "auto":
 		return u, errors.New("KPOP logs in by a Kerberos ticket and by nothing else: leave ;AUTH= out")
-	case u.KPOP && u.Port == "":
-		u.Port = kpopPort
-	case u.KPOP:
+	case u.Kind == "pop2" && u.Auth != "auto":
+		return u, errors.New("POP2 logs in by name and password and by nothing else: leave ;AUTH= out")
+	case u.Kind != "pop3" && u.Port == "":
+		u.Port = portOf(u.Kind, u.TLS)
+	case u.Kind != "pop3":
 	case u.Port == popsPort:
 		u.TLS = migrate.TLSImplicit
 	case u.Port == "":

@@ -80,17 +80,10 @@ func (s *POP3Source) Reach(ctx context.Context) (*pop3.Client, *Facts, error) {
 // open makes the connection, encrypted already where TLS is implicit.
 func (s *POP3Source) open(ctx context.Context, facts *Facts) (*pop3.Client, error) {
 	timeouts := s.Timeouts.WithDefaults()
-	dial := s.Dial
-	if dial == nil {
-		dial = (&net.Dialer{}).DialContext
-	}
-	dialing, cancel := context.WithTimeout(ctx, timeouts.Dial)
-	defer cancel()
-	conn, err := dial(facts.watchLookup(dialing), "tcp", s.Server)
+	conn, err := dialServer(ctx, s.Dial, timeouts, facts)
 	if err != nil {
-		return nil, connectError("dial", s.Server, err)
+		return nil, err
 	}
-	facts.Address = conn.RemoteAddr().String()
 	if s.Before != nil {
 		if err := s.before(ctx, conn, timeouts.Greeting); err != nil {
 			conn.Close()
@@ -108,6 +101,22 @@ func (s *POP3Source) open(ctx context.Context, facts *Facts) (*pop3.Client, erro
 		conn = encrypted
 	}
 	return pop3.NewClient(conn, &pop3.Options{Pipelining: s.Pipelining, Timeouts: s.Timeouts, InitialLine: s.Policy.InitialResponse}), nil
+}
+
+// dialServer opens the connection to facts.Server.
+func dialServer(ctx context.Context, dial func(ctx context.Context, network, address string) (net.Conn, error),
+	timeouts pop3.Timeouts, facts *Facts) (net.Conn, error) {
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeouts.WithDefaults().Dial)
+	defer cancel()
+	conn, err := dial(facts.watchLookup(ctx), "tcp", facts.Server)
+	if err != nil {
+		return nil, connectError("dial", facts.Server, err)
+	}
+	facts.Address = conn.RemoteAddr().String()
+	return conn, nil
 }
 
 // before does what Before says within the limit.

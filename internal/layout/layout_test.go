@@ -16,9 +16,11 @@ import (
 var mayImport = map[string][]string{
 	"cmd/popmigrate":               {"jobs", "migrate", "preflight", "sinks", "checkpoint", "internal/spool", "internal/durable"},
 	"jobs":                         {"migrate", "pop3", "pop3/auth", "pop3/auth/oauth", "pop3/kerberos", "sinks", "checkpoint", "internal/demo", "internal/durable", "internal/profiles"},
-	"migrate":                      {"pop3", "pop3/auth", "sinks", "checkpoint", "internal/spool", "internal/header", "internal/digest", "internal/profiles"},
+	"migrate":                      {"pop2", "pop3", "pop3/auth", "sinks", "checkpoint", "internal/spool", "internal/header", "internal/digest", "internal/profiles"},
 	"preflight":                    {"migrate", "pop3"},
 	"pop3":                         {"internal/redact"},
+	"pop2":                         {"pop3"},
+	"pop2/pop2test":                {},
 	"pop3/auth":                    {"pop3"},
 	"pop3/auth/oauth":              {"internal/durable", "internal/redact"},
 	"pop3/kerberos":                {},

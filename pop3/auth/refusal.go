@@ -57,6 +57,7 @@ var texts = []struct {
 	{"app password", Refusal{Denied, 0, "make an app password in the settings of this account and use that"}},
 	{"application password", Refusal{Denied, 0, "make an app password in the settings of this account and use that"}},
 	{"pop3 disabled", Refusal{Denied, 0, "check the password, and that POP is switched on in the settings of this mailbox; an app password may be wanted"}},
+	{"server disabled", Refusal{Barred, 0, "the server lets nobody in without encryption: ask its administrator, or use another protocol that it offers"}},
 	{"pop3 access disabled", Refusal{Barred, 0, "switch POP on for this account"}},
 	{"pop access not enabled", Refusal{Barred, 0, "switch POP on for this account"}},
 	{"on non-secure", Refusal{Barred, 0, useTLS}},

@@ -1,6 +1,6 @@
 # want kerberos.hcl:18,3: Clear text: KPOP protects the login only: everyone on the way can read the mail, and change it. If that is truly wanted, say allow_cleartext = true.
 # want kerberos.hcl:18,3: Missing kerberos block: KPOP needs Kerberos: add kerberos { } for the tickets that kinit got, or name principal and keytab in it.
-# want kerberos.hcl:19,16: Wrong server: kpop:// stands in a source "kpop", and pop:// and pops:// in a source "pop3".
+# want kerberos.hcl:19,16: Wrong server: kpop:// stands in a source "kpop", pop2:// in a source "pop2", and pop:// and pops:// in a source "pop3".
 # want kerberos.hcl:20,16: Not for KPOP: There is no KPOP over TLS. Leave tls out, and say allow_cleartext = true.
 # want kerberos.hcl:21,16: Not for KPOP: KPOP logs in by a Kerberos ticket and by nothing else. Leave auth out.
 # want kerberos.hcl:22,16: Not for KPOP: A KPOP server is never sent a password. That of the Kerberos principal stands in the kerberos block.
@@ -12,7 +12,7 @@
 # want kerberos.hcl:74,5: Unusable Kerberos login: Read keytab "testdata/invalid/gone.keytab": no such file or directory. Name a keytab that this user may read.
 # want kerberos.hcl:84,5: Kerberos unused: auth leaves GSSAPI out, so that nobody looks at tickets. Say auth = "gssapi", or leave this block out.
 # want kerberos.hcl:91,14: Missing kerberos block: GSSAPI needs Kerberos: add kerberos { } for the tickets that kinit got, or name principal and keytab in it.
-# want kerberos.hcl:95,14: Wrong server: kpop:// stands in a source "kpop", and pop:// and pops:// in a source "pop3".
+# want kerberos.hcl:95,14: Wrong server: kpop:// stands in a source "kpop", pop2:// in a source "pop2", and pop:// and pops:// in a source "pop3".
 job "a" {
   account "x" {}
   source "kpop" {
