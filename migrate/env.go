@@ -45,8 +45,9 @@ type Env struct {
 }
 
 // settlingMost bounds the octets that are being stored at once, in all
-// sessions: sinks hold a group in several forms while they store it.
-const settlingMost = 16 << 20
+// sessions: sinks hold a group in several forms while they store it. It is room
+// for one whole group at the least, or that would wait for ever.
+const settlingMost = 2 * groupMost
 
 // settlingRoom is what a settle takes its octets from while local sinks store.
 func (e *Env) settlingRoom() *semaphore.Weighted {

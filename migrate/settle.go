@@ -19,7 +19,7 @@ import (
 const (
 	groupLeast   = 256 << 10        // octets
 	groupItems   = waitingItems / 8 // messages, however short: a transfer that waits for room must not wait for more mail
-	groupMost    = 4 << 20          // octets
+	groupMost    = 16 << 20         // octets; a few large messages share the syncs
 	waitingMost  = 64 << 20         // octets that may wait for a settle; beyond half of it no more is asked for
 	waitingItems = 8192
 	waitingLeast = waitingMost / waitingItems   // what each message takes of that room
