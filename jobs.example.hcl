@@ -122,6 +122,11 @@ job "demo" {
 //       krb5_conf     = "krb5.conf"
 //     }
 //   }
+//   source "pop3" {
+//     name            = "dialup"
+//     server          = "pop3.demon.example"
+//     envelope        = "sdps"         # *ENV tells sender and recipient of each message
+//   }
 //   source "pop2" {                    # RFC 937, port 109; knows no TLS
 //     name            = "attic"
 //     server          = "ipop2d.campus.example"
@@ -212,8 +217,8 @@ job "demo" {
 //   }
 //   sink "lmtp" "store" {
 //     server    = "unix:/run/dovecot/lmtp" # or host:port
-//     recipient = "${account.local}@example.org"
-//   }
+//     recipient = "${account.local}@example.org" # or envelope = true, where all sources
+//   }                                  # tell envelopes: each message's own recipient and sender
 //   sink "smtp" "relay" {
 //     server          = "10.0.0.26:25"
 //     recipient       = row["Second address"]

@@ -216,6 +216,10 @@ func (l *loader) place(b *build, e *entry) {
 		if sink.broken {
 			continue
 		}
+		if sink.envelope && !e.source.sdps {
+			l.addAt(r, colTarget, "No envelopes", `Sink %q sends each message to its own recipient, and the source of this account tells none. Say envelope = "sdps" there if the server has *ENV, or recipient in the sink.`, sink.name)
+			continue
+		}
 		where, spec, ok := sink.bind(l, b, r)
 		if ok {
 			e.places = append(e.places, where)

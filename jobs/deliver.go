@@ -14,10 +14,15 @@ func (l *loader) deliverSink(sk *sink, s *section, list *list) {
 	config := sinks.SMTP{Protocol: sk.kind, Network: "tcp"}
 	local := l.deliverServer(sk, s, &config)
 	l.deliverTLS(sk, s, &config, local)
-	if sk.recipient = s.template("recipient", list); sk.recipient == nil {
+	sk.delivers, sk.envelope = true, s.flag("envelope")
+	sk.recipient = s.template("recipient", list)
+	switch {
+	case sk.envelope && (s.has("recipient") || s.has("mail_from")):
+		l.add(s.where("envelope"), "Contradiction", "With envelope = true each message goes to its own recipient, from its own sender. Leave recipient and mail_from out.")
+	case !sk.envelope && sk.recipient == nil:
 		l.add(s.at, "Missing recipient", "This block needs the attribute recipient, such as recipient = account.target.")
 	}
-	if word(s, "mail_from", mailFromWords) {
+	if sk.envelope || word(s, "mail_from", mailFromWords) {
 		config.Sender = sinks.ReturnPathSender
 	}
 	sk.detail("sender", "%s", wordFor(mailFromWords, config.Sender == sinks.ReturnPathSender))

@@ -32,7 +32,9 @@ func (j *Job) Describe(w io.Writer, accounts int) error {
 			}
 			d.pair(2, "dir", sk.dir.text+folder)
 		}
-		if sk.recipient != nil {
+		if sk.envelope {
+			d.pair(2, "recipient", "each message's own, as the source tells it")
+		} else if sk.recipient != nil {
 			d.pair(2, "recipient", sk.recipient.text)
 		}
 		for _, detail := range sk.details {

@@ -149,7 +149,7 @@ func (l *loader) checkDelete(s *section, b *build) {
 		return
 	}
 	for _, sink := range b.sinks {
-		if sink.recipient == nil {
+		if !sink.delivers {
 			return
 		}
 	}

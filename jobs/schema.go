@@ -41,7 +41,7 @@ var (
 	demoSchema = &hcl.BodySchema{Attributes: attributes("name", "pipelining")}
 	pop3Schema = &hcl.BodySchema{
 		Attributes: attributes("name", "server", "tls", "allow_cleartext", "tls_ca", "tls_pin", "tls_server_name",
-			"tls_min", "tls_cert", "tls_key", "auth", "identity", "utf8", "login", "password", "pipelining", "preset", "allow_retr_hides"),
+			"tls_min", "tls_cert", "tls_key", "auth", "identity", "utf8", "login", "password", "pipelining", "preset", "allow_retr_hides", "envelope"),
 		Blocks: []hcl.BlockHeaderSchema{{Type: "timeouts"}, {Type: "oauth2"}, {Type: "kerberos"}},
 	}
 	kpopSchema = &hcl.BodySchema{
@@ -59,7 +59,7 @@ var (
 var (
 	mboxSchema    = &hcl.BodySchema{Attributes: attributes("dir", "compression", "segment")}
 	maildirSchema = &hcl.BodySchema{Attributes: attributes("dir")}
-	deliverSchema = &hcl.BodySchema{Attributes: attributes("server", "recipient", "tls", "allow_cleartext", "tls_ca",
+	deliverSchema = &hcl.BodySchema{Attributes: attributes("server", "recipient", "envelope", "tls", "allow_cleartext", "tls_ca",
 		"mail_from", "user", "password")}
 )
 
@@ -86,6 +86,7 @@ var (
 	tlsMinWords     = words[uint16]{{"1.2", tls.VersionTLS12}, {"1.3", tls.VersionTLS13}, {"1.1", tls.VersionTLS11}, {"1.0", tls.VersionTLS10}}
 	utf8Words       = words[migrate.UTF8Mode]{{"auto", migrate.UTF8Auto}, {"on", migrate.UTF8On}, {"off", migrate.UTF8Off}}
 	pipeliningWords = words[pop3.Pipelining]{{"auto", pop3.PipelineAuto}, {"on", pop3.PipelineOn}, {"off", pop3.PipelineOff}}
+	envelopeWords   = words[bool]{{"none", false}, {"sdps", true}} // true: *ENV
 	codecWords      = words[sinks.Compression]{{"zstd", sinks.Zstd}, {"gzip", sinks.Gzip}, {"none", sinks.Uncompressed}}
 	mailFromWords   = words[bool]{{"<>", false}, {"return-path", true}} // true: the header's Return-Path
 )

@@ -24,6 +24,8 @@ type sink struct {
 	perName bool // each maildrop gets a folder of its name in dir
 	// A delivering sink has a recipient; spec takes the account's own.
 	recipient *template
+	delivers  bool
+	envelope  bool // each message has its own
 
 	spec func(place string) migrate.SinkSpec
 }
@@ -78,7 +80,7 @@ func (sk *sink) directory(s *section, list *list) {
 // bind returns where the sink keeps or sends an account's mail, for display,
 // and the spec with its constructor.
 func (sk *sink) bind(l *loader, b *build, r *row) (string, migrate.SinkSpec, bool) {
-	if sk.recipient != nil {
+	if sk.delivers {
 		return sk.bindRecipient(l, r)
 	}
 	dir, ok := sk.dir.eval(l, r, (*row).encoded)
@@ -106,6 +108,11 @@ func (sk *sink) bind(l *loader, b *build, r *row) (string, migrate.SinkSpec, boo
 }
 
 func (sk *sink) bindRecipient(l *loader, r *row) (string, migrate.SinkSpec, bool) {
+	if sk.envelope {
+		spec := sk.spec("")
+		spec.Name, spec.Kind, spec.Delivers, spec.Envelope = sk.name, sk.kind, true, true
+		return "each message's recipient", spec, true
+	}
 	address, ok := sk.recipient.eval(l, r, (*row).plain)
 	if !ok {
 		return "", migrate.SinkSpec{}, false

@@ -37,6 +37,7 @@ type source struct {
 	profile   *profiles.Profile // what the preset names
 	profiles  *profiles.Set     // of the job; nil where nothing is to be recognised
 	retrHides bool              // fetching may hide or delete
+	sdps      bool              // the server tells envelopes
 	folder    string            // of a POP2 server; "" means its default
 	oauth     *tokens           // nil: the source logs in without tokens
 	kerberos  *kerberosLogin    // nil without a kerberos block
@@ -118,6 +119,7 @@ func (l *loader) pop3Source(src *source, s *section, list *list) {
 	src.profiles, src.retrHides = l.profiles, s.flag("allow_retr_hides")
 	l.knownProvider(src, s)
 	src.pipelining = word(s, "pipelining", pipeliningWords)
+	src.sdps = word(s, "envelope", envelopeWords)
 	src.timeouts = s.timeouts()
 }
 
@@ -282,6 +284,7 @@ func (src *source) connector(server string, e *entry) migrate.Connector {
 		Profiles:       src.profiles,
 		Preset:         src.tuning(),
 		AllowRetrHides: src.retrHides,
+		SDPS:           src.sdps,
 	}
 	if src.kind == "kpop" {
 		overKPOP(pop, e)

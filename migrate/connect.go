@@ -54,6 +54,9 @@ func (s *POP3Source) connect(ctx context.Context) (Session, *Facts, error) {
 		client.Close()
 		return nil, facts, err
 	}
+	if s.SDPS {
+		return sdpsSession{session}, facts, nil
+	}
 	return session, facts, nil
 }
 

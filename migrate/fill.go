@@ -11,7 +11,7 @@ func (v *visit) fillable() []int {
 	}
 	var records []int
 	for i := range v.drop.Messages {
-		if m := &v.drop.Messages[i]; v.wanting(m) != 0 && v.sinks.readable(m) {
+		if m := &v.drop.Messages[i]; v.wanting(m) != 0 && v.sinks.fillable(m) {
 			records = append(records, i)
 		}
 	}

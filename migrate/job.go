@@ -95,8 +95,14 @@ type SinkSpec struct {
 	// that the message may have been sent, and after all other sinks have it.
 	Delivers bool
 
-	// Recipients are the envelope recipients for a delivering sink.
+	// Recipients are the envelope recipients for a delivering sink, unless
+	// Envelope has it use each message's own.
 	Recipients []string
+
+	// Envelope has a delivering sink take sender and recipient from the
+	// envelope that the source tells. A message that such a sink lacks is
+	// fetched again, whatever other sinks hold: the envelope is kept nowhere.
+	Envelope bool
 
 	Open     func(ctx context.Context, o sinks.Opening) (sinks.Sink, error)
 	OpenRead func(ctx context.Context) (sinks.Reader, error)  // nil where Delivers

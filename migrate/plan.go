@@ -80,7 +80,7 @@ func (v *visit) settledBefore(record int) bool {
 	if v.sinks == nil { // a dry run, which opens none
 		return !slices.ContainsFunc(m.Copies, func(c checkpoint.Copy) bool { return c.Proof == checkpoint.Lost })
 	}
-	return v.wanting(m) == 0 || v.sinks.readable(m)
+	return v.wanting(m) == 0 || v.sinks.fillable(m)
 }
 
 // wanting returns the sinks that are to be given m in this session.

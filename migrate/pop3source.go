@@ -48,6 +48,9 @@ type POP3Source struct {
 	Profiles *profiles.Set
 	Preset   *profiles.Tuning
 
+	// SDPS asks for each message's envelope with *ENV before it is fetched.
+	SDPS bool
+
 	// AllowRetrHides lets sessions go on where fetching alone may hide or
 	// delete messages. Otherwise Connect fails there.
 	AllowRetrHides bool

@@ -106,6 +106,7 @@ func (m *mover) stored(record int, body io.ReadCloser) (*item, error) {
 	defer body.Close()
 	row := &m.drop.Messages[record]
 	m.print.reset()
+	m.told = nil
 	if _, err := io.Copy(io.MultiWriter(m.print, m.spool), body); err != nil {
 		m.spool.Abandon()
 		return nil, err

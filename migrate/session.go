@@ -56,6 +56,10 @@ type Cautious interface {
 type Retrieved struct {
 	Number pop3.Number
 	Body   io.Reader // implements io.WriterTo; nil with a *pop3.ReplyError
+
+	// Envelope is what the server told of the message's transport; nil where
+	// it does not.
+	Envelope *pop3.Envelope
 }
 
 // Reply is the server's answer to a mark.

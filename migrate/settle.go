@@ -320,7 +320,9 @@ func (s *settler) deliver(ctx context.Context, group []*item, copies []result, p
 				return err
 			}
 			message := it.message
-			message.Recipients = spec.Recipients
+			if !spec.Envelope {
+				message.Recipients = spec.Recipients
+			}
 			receipts, err := s.v.sinks.open[i].Store(ctx, []sinks.Message{message})
 			if err == nil && len(receipts) != 1 {
 				err = fmt.Errorf("store in %s: %d receipts for one message", spec.Name, len(receipts))

@@ -133,6 +133,22 @@ func (s *sinkSet) readable(m *checkpoint.Message) bool {
 	return false
 }
 
+// fillable tells whether the sinks that lack m can be given it from a copy.
+func (s *sinkSet) fillable(m *checkpoint.Message) bool {
+	return s.missing(m)&s.enveloped() == 0 && s.readable(m)
+}
+
+// enveloped returns the sinks that need each message's envelope, which only
+// the server tells, as a bit for each.
+func (s *sinkSet) enveloped() (those uint64) {
+	for i := range s.specs {
+		if s.specs[i].Envelope {
+			those |= 1 << i
+		}
+	}
+	return those
+}
+
 func (s *sinkSet) close() error {
 	if s == nil {
 		return nil

@@ -23,6 +23,7 @@ type mover struct {
 	print   *fingerprint
 	doubted []int // entries passed over on a hint that turned out to be doubtful
 	to      tee
+	told    *pop3.Envelope // of the message under way, by a source that tells them
 	queued  []bool // by record known before this session: the settler was given the message as it was fetched
 }
 
@@ -150,6 +151,7 @@ func (m *mover) fetch(ctx context.Context, entries []int) (done int, err error) 
 			continue
 		}
 		m.print.reset()
+		m.told = message.Envelope
 		m.to = tee{mover: m}
 		if err := m.copyOut(&m.to, i, message.Body); err != nil {
 			if m.to.err != nil {
@@ -270,7 +272,7 @@ func (m *mover) arrived(ctx context.Context, i int, p *print, entry *spool.Entry
 	m.shorts = m.shorts || (row.Flags&checkpoint.Short != 0 && row.Flags&checkpoint.Confirmed == 0)
 	missing := m.wanting(row)
 	if missing != 0 && row.Digest != p.digest && m.sinks.readable(row) {
-		missing = 0 // filled from the copy that the record describes
+		missing &= m.sinks.enveloped() // the others are filled from the copy that the record describes
 	}
 	if missing == 0 {
 		entry.Release()
@@ -361,11 +363,15 @@ func (m *mover) item(record int, put bool, missing uint64, p *print, entry *spoo
 	if received.IsZero() {
 		received = m.now()
 	}
+	envelope := sinks.Envelope{Sender: p.fields.ReturnPath, Received: received}
+	if m.told != nil {
+		envelope.Sender, envelope.Recipients = m.told.Sender, []string{m.told.Recipient}
+	}
 	return &item{record: record, row: row, put: put, missing: missing, entry: entry,
 		hint: hint{row.UniqueID, row.ListedOctets},
 		message: sinks.Message{
 			Ordinal: row.Ordinal, Occurrence: m.ids.occurrence(record), UniqueID: row.UniqueID, Session: m.id,
-			Envelope: sinks.Envelope{Sender: p.fields.ReturnPath, Received: received},
+			Envelope: envelope,
 			Summary:  sinks.Summary{MessageID: p.fields.MessageID, From: p.fields.From, Date: p.fields.Date},
 			Traits:   p.traits, Octets: p.octets, Digest: p.digest, Open: entry.Open,
 		}}

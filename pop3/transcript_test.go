@@ -270,6 +270,14 @@ var verbs = map[string]verb{
 		lines, _ := strconv.Atoi(args[0])
 		return showMessages(c.Top(ctx, numbers(args[1:]), lines))
 	},
+	"env": func(c *pop3.Client, ctx context.Context, args []string) (string, error) {
+		number, _ := strconv.Atoi(args[0])
+		e, err := c.SDPSEnvelope(ctx, pop3.Number(number))
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("from %q to %q", e.Sender, e.Recipient), nil
+	},
 	"dele": func(c *pop3.Client, ctx context.Context, args []string) (string, error) {
 		var said []string
 		for m, err := range c.Dele(ctx, numbers(args)) {

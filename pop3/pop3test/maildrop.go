@@ -23,6 +23,10 @@ type Message struct {
 	// Content: 0 means those, a negative number none.
 	Octets int64
 
+	// Envelope is what *ENV tells, line by line (SDPS). Without it the command
+	// is refused.
+	Envelope []string
+
 	// For views of servers that remember: in how many sessions the message was
 	// listed before, and how many of those that ended with QUIT retrieved it.
 	Listed    int

@@ -33,6 +33,7 @@ var commands = map[string]struct {
 	"UIDL": {afterLogin, (*session).serveUIDL},
 	"RETR": {afterLogin, (*session).serveRetr},
 	"TOP":  {afterLogin, (*session).serveTop},
+	"*ENV": {afterLogin, (*session).serveEnv},
 	"DELE": {afterLogin, (*session).serveDele},
 	"NOOP": {afterLogin, (*session).serveNoop},
 	"UTF8": {always, (*session).serveUTF8},
@@ -144,6 +145,22 @@ func (s *session) serveTop(r *reply, args string) error {
 		return s.err(r, reason)
 	}
 	return s.send(r, m, func(content []byte) []byte { return top(content, lines) })
+}
+
+// serveEnv tells a message's envelope, as Demon's Standard Dial-up POP3 Service
+// did.
+func (s *session) serveEnv(r *reply, args string) error {
+	m, _, reason := s.message(args)
+	switch {
+	case m == nil:
+		return s.err(r, reason)
+	case m.Envelope == nil:
+		return s.err(r, "unknown command")
+	}
+	if err := s.ok(r, "envelope follows"); err != nil {
+		return err
+	}
+	return writeMessage(s.out, []byte(strings.Join(m.Envelope, "\r\n")+"\r\n"), r.asIs, r.loneDots)
 }
 
 // send answers with a part of a message.
