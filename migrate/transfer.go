@@ -24,7 +24,7 @@ type mover struct {
 	doubted []int // entries passed over on a hint that turned out to be doubtful
 	to      tee
 	told    *pop3.Envelope // of the message under way, by a source that tells them
-	queued  []bool // by record known before this session: the settler was given the message as it was fetched
+	queued  []bool         // by record known before this session: the settler was given the message as it was fetched
 }
 
 // move fetches what the plan says, fills sinks that were added later, and
