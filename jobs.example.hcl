@@ -35,6 +35,7 @@ job "demo" {
 #     user           what it logs in with; else the name
 #     password       or password_env (a variable), or password_file; one of them.
 #                    A list with passwords must not be readable by others (chmod 600)
+#     refresh_token  or refresh_token_env, or refresh_token_file; for a source with oauth2
 #     server         host or host:port
 #     target         the recipient for smtp and lmtp sinks
 #     hold           yes: nothing is ever deleted from this maildrop
@@ -50,6 +51,12 @@ job "demo" {
 //     source   = "legacy"
 //   }
 
+//   account "dora@example.com" {
+//     refresh_token = file("dora.secret") # instead of a password
+//     target        = "dora@example.org"
+//     source        = "yahoo"
+//   }
+
 # Where it is. Each source but the first needs a name.
 
 //   source "pop3" {
@@ -58,7 +65,9 @@ job "demo" {
 //     tls_ca          = "ca.pem"       # trust these authorities, not the system's
 //     tls_server_name = "mail.example.net" # name in the certificate, where not the server's
 //     tls_min         = "1.2"          # 1.0 | 1.1 | 1.2 | 1.3
-//     auth            = "auto"         # auto | plain | user | apop; auto is plain, else user
+//     auth            = "auto"         # auto: strongest first | a mechanism | ["plain", "user"]:
+//                                      # in this order, and no others; see docs/logins.md
+//     utf8            = "auto"         # the command UTF8: auto: if the server knows it | on | off
 //     login           = "${account.user}" # or account.name, local, domain, server, target,
 //                                      # row["Column"]
 //     pipelining      = "auto"         # auto: where the server announces it | on | off
@@ -83,10 +92,76 @@ job "demo" {
 //     password        = file("master.secret") # a master user: one password for all accounts
 //   }
 //   source "pop3" {
+//     name            = "proxied"
+//     server          = "pop.campus.example"
+//     auth            = ["external", "plain"]
+//     tls_cert        = "mover.pem"    # a client certificate, which EXTERNAL logs in with
+//     tls_key         = "mover.key"    # its key; where not in the same file
+//     login           = "migrator"     # who logs in …
+//     identity        = "${account.user}" # … and whose mail it is (SASL authorization identity)
+//     password        = file("master.secret")
+//   }
+//   source "pop3" {
 //     name            = "cleartext"
 //     server          = "10.0.0.25"
 //     tls             = "none"
 //     allow_cleartext = true           # anyone on the way can read passwords and mail
+//   }
+
+# Providers that the program knows: google, microsoft, exchange, yahoo, aol, gmx, webde, mailru,
+# yandex, qq, netease, zoho, fastmail, ionos, onecom, ovh, strato. docs/providers.md says what
+# has to be switched on there. A preset gives server, tls and, where there is OAuth2, its
+# endpoints and scope; what the source says itself counts more.
+
+//   source "pop3" {
+//     name   = "m365"
+//     preset = "microsoft"
+//     oauth2 {                         # tokens instead of passwords
+//       grant         = "client_credentials" # one app for all mailboxes of a tenant
+//       tenant        = "contoso.onmicrosoft.com"
+//       client_id     = "11111111-2222-3333-4444-555555555555"
+//       client_secret = env("M365_SECRET")
+//     }
+//   }
+//   source "pop3" {
+//     name             = "workspace"
+//     preset           = "google"
+//     allow_retr_hides = true          # what was fetched may be hidden from later sessions
+//     oauth2 {
+//       grant    = "service_account"   # may speak for every user: domain-wide delegation
+//       key_file = "google-key.json"
+//     }
+//   }
+//   source "pop3" {
+//     name   = "yahoo"
+//     preset = "yahoo"
+//     oauth2 {
+//       grant      = "refresh_token"   # each account has its own
+//       client_id  = "my-client"
+//       token_file = "tokens.json"     # keeps those that the provider issues anew
+//     }
+//   }
+//   source "pop3" {
+//     name   = "own"
+//     server = "pop.example.com"
+//     oauth2 {
+//       grant       = "device_code"    # asks you to allow it, in a browser anywhere
+//       client_id   = "my-client"
+//       client_auth = "params"         # or "basic"; for a client with a secret
+//       scope       = "mail offline_access"
+//       token_url   = "https://login.example.com/token"
+//       device_url  = "https://login.example.com/device"
+//     }
+//   }
+//   source "pop3" {
+//     name   = "helper"
+//     server = "pop.example.org"
+//     oauth2 {
+//       grant   = "command"            # a program prints the token
+//       command = ["get-token", "${account.user}"]
+//       timeout = "30s"
+//       user    = "${account.user}"    # whose token; the login, unless given
+//     }
 //   }
 
 # Where it goes: any number of sinks. A message is done when all of them have it.
@@ -118,6 +193,10 @@ job "demo" {
 //     tls             = "none"
 //     allow_cleartext = true           # anyone on the way can read the mail
 //   }
+
+# Profiles of your own, for preset. docs/providers.md shows one.
+
+//   profiles = "my-profiles.hcl"
 
 # What the program knows, so that it can be stopped anywhere and run again.
 

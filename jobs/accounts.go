@@ -7,6 +7,8 @@ import (
 
 	"popmigrate/internal/demo"
 	"popmigrate/migrate"
+	"popmigrate/pop3/auth"
+	"popmigrate/pop3/kerberos"
 )
 
 // entry is an account as Describe and Filter know it, beside the
@@ -15,8 +17,11 @@ type entry struct {
 	row      *row
 	source   *source
 	login    string
-	password *secret
-	places   []string // by sink: the directory or the recipient
+	identity string           // SASL authorization identity, "" where there is none
+	password *secret          // nil where none is needed
+	tokens   auth.TokenSource // in place of the password
+	tickets  *kerberos.Client // nil without Kerberos
+	places   []string         // by sink: the directory or the recipient
 }
 
 // rows reads the accounts block and the account blocks of a job.
@@ -52,6 +57,7 @@ func (l *loader) accountBlock(block *hcl.Block) *row {
 	}
 	r.user, r.server, r.target = s.text("user"), s.text("server"), s.text("target")
 	r.source, r.hold, r.password = s.text("source"), s.flag("hold"), s.secret("password")
+	r.refresh = s.secret("refresh_token")
 	r.broken = l.Len() > before
 	return r
 }
@@ -87,7 +93,7 @@ func (l *loader) accounts(b *build, rows []*row) {
 			continue
 		}
 		l.unique(names, r.name, r, colName, "Two accounts of one name", "maildrop "+quoted(r.name))
-		l.unique(logins, strings.ToLower(r.server)+"\x00"+e.login, r, colUser, "One maildrop twice", "login "+quoted(e.login)+" at "+r.server)
+		l.unique(logins, strings.ToLower(r.server)+"\x00"+e.login+"\x00"+e.identity, r, colUser, "One maildrop twice", "login "+quoted(e.login)+" at "+r.server)
 		if l.Len() == before {
 			l.place(b, e)
 		}
@@ -104,7 +110,11 @@ func (l *loader) pickSource(b *build, r *row) *source {
 			return src
 		}
 	}
-	l.addAt(r, colSource, "Unknown source", "No source of this job has the name %s.", quoted(r.source))
+	name := quoted(r.source)
+	if r.line > 0 {
+		name = "that stands here" // a column may have slipped
+	}
+	l.addAt(r, colSource, "Unknown source", "No source of this job has the name %s.", name)
 	return nil
 }
 
@@ -135,6 +145,9 @@ func (l *loader) complete(src *source, r *row) *entry {
 			return nil
 		}
 	}
+	if !l.evalIdentity(src, r, e) {
+		return nil
+	}
 	if e.password == nil {
 		e.password = src.password
 	}
@@ -144,8 +157,16 @@ func (l *loader) complete(src *source, r *row) *entry {
 			return nil
 		}
 	}
-	if e.password == nil {
+	switch {
+	case src.oauth != nil:
+		e.tokens = l.tokens(src, e)
+	case r.refresh != nil:
+		l.addAt(r, colRefresh, "Contradiction", "The account's source has no oauth2 block, so a refresh token means nothing.")
+	case e.password == nil && !src.passwordless():
 		l.addAt(r, colPassword, "Missing password", "Neither the account nor its source has a password.")
+	}
+	if src.kerberos != nil && l.Len() == before {
+		src.kerberos.logIn(l, e)
 	}
 	if l.Len() > before {
 		return nil
@@ -167,6 +188,10 @@ func (l *loader) fillServer(src *source, r *row) {
 			l.addAt(r, colServer, "Wrong server", "%s", sentence(err))
 		}
 		r.server = server
+		host, _ := splitHost(server)
+		if why := noPOP(l.profiles.OfHost(host)); why != "" {
+			l.addAt(r, colServer, "No POP there", "%s", why)
+		}
 	}
 }
 
@@ -185,7 +210,7 @@ func (l *loader) place(b *build, e *entry) {
 	host, _ := splitHost(r.server)
 	account := migrate.Account{
 		Name: r.name, User: r.user, Hold: r.hold, Server: r.server, Host: strings.ToLower(host), Line: r.line, Fields: r.fields,
-		Connector: e.source.connector(r.server, e.login, e.password),
+		Connector: e.source.connector(r.server, e),
 	}
 	for _, sink := range b.sinks {
 		if sink.broken {

@@ -12,6 +12,9 @@ const (
 	colPassword
 	colPasswordEnv
 	colPasswordFile
+	colRefresh
+	colRefreshEnv
+	colRefreshFile
 	colServer
 	colTarget
 	colHold
@@ -19,7 +22,8 @@ const (
 	numColumns
 )
 
-var columnNames = [numColumns]string{"name", "user", "password", "password_env", "password_file", "server", "target", "hold", "source"}
+var columnNames = [numColumns]string{"name", "user", "password", "password_env", "password_file",
+	"refresh_token", "refresh_token_env", "refresh_token_file", "server", "target", "hold", "source"}
 
 // columnKey brings a header cell into the form that columns are known by.
 func columnKey(header string) string {
@@ -47,17 +51,22 @@ func nearColumn(header string) string {
 	return ""
 }
 
-// secretWords occur in the names of columns and attributes that hold secrets.
-var secretWords = []string{"pass", "pwd", "secret", "token", "kennwort"}
+// secretWords occur in the names of columns and attributes that hold secrets,
+// also in the languages in which lists of accounts come.
+var secretWords = []string{"pass", "pwd", "secret", "token", "credential", "api_key", "apikey", "private_key",
+	"kennwort", "wachtwoord", "contraseña", "contrasena", "senha", "parola", "hasło", "haslo", "heslo", "lösenord", "losenord",
+	"adgangskode", "salasana", "jelszó", "jelszo", "пароль", "密码", "密碼", "パスワード", "비밀번호"}
 
 // isSecretName tells whether a name announces a secret that must not be shown.
-// password_env and password_file hold references, which may be.
+// Names such as password_env hold references, and token_url is none: those may be.
 func isSecretName(name string) bool {
 	key := columnKey(name)
-	if key == columnNames[colPasswordEnv] || key == columnNames[colPasswordFile] {
+	switch key {
+	case columnNames[colPasswordEnv], columnNames[colPasswordFile], columnNames[colRefreshEnv], columnNames[colRefreshFile], "token_url", "token_file":
 		return false
 	}
-	return slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(key, word) })
+	return slices.Contains(strings.Split(key, "_"), "pw") ||
+		slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(key, word) })
 }
 
 // editDistance counts the letters to insert, drop, replace or swap with their

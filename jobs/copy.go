@@ -44,7 +44,8 @@ func WithAuthorities(path string) CopyOption { return func(o *copyOptions) { o.c
 func WithPin(hex string) CopyOption { return func(o *copyOptions) { o.pin = hex } }
 
 // FromURL builds the job that copies the maildrop of a POP URL into dir: an
-// mbox archive in zstd frames, nothing ever deleted by it. It also returns the
+// mbox archive in zstd frames, nothing ever deleted by it. Over kpop:// the
+// tickets of the default credential cache are used. It also returns the
 // text of a job file that means the same when it stands as CopyFile in dir;
 // nothing is written here. password is asked once, at the first login; the job
 // file takes it from the environment variable CopyPassword.
@@ -79,7 +80,7 @@ func copyText(u POPURL, o copyOptions) []byte {
 		}
 	}
 	server := u.Server()
-	if !u.explicitPort {
+	if !u.explicitPort && !u.KPOP {
 		server = joinServer(u.Host, defaultPort(mode))
 	}
 	name := u.User
@@ -88,20 +89,28 @@ func copyText(u POPURL, o copyOptions) []byte {
 	}
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	kind, secret := "pop3", CopyPassword+"=… "
+	if u.KPOP {
+		kind, secret = "kpop", ""
+	}
 	line("# Copies one maildrop into this directory. Written by popmigrate copy; go on with")
-	line("#   %s=… popmigrate run %s", CopyPassword, CopyFile)
+	line("#   %spopmigrate run %s", secret, CopyFile)
 	line("job \"copy\" {")
 	line("  account %s {", hclString(name))
 	line("    user     = %s", hclString(u.User))
-	line("    password = env(\"%s\")", CopyPassword)
+	if !u.KPOP {
+		line("    password = env(\"%s\")", CopyPassword)
+	}
 	line("  }")
-	line("  source \"pop3\" {")
+	line("  source %s {", hclString(kind))
 	line("    server = %s", hclString(server))
 	word := o.tls // a wrong word is refused when the text is loaded
 	if word == "" {
 		word = wordFor(tlsWords, mode)
 	}
-	line("    tls    = %s", hclString(word))
+	if !u.KPOP || o.tls != "" {
+		line("    tls    = %s", hclString(word))
+	}
 	if o.cleartext && mode == migrate.TLSNone {
 		line("    allow_cleartext = true")
 	}
@@ -113,6 +122,10 @@ func copyText(u POPURL, o copyOptions) []byte {
 	}
 	if u.Auth != "auto" {
 		line("    auth   = %s", hclString(u.Auth))
+	}
+	if u.KPOP {
+		line("    kerberos { # the tickets that kinit got; or name principal and keytab")
+		line("    }")
 	}
 	line("  }")
 	line("  sink \"mbox\" \"archive\" {")

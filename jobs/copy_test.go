@@ -30,11 +30,11 @@ func TestFromURL(t *testing.T) {
 	}
 	account := job.Job.Accounts[0]
 	source := account.Connector.(*migrate.POP3Source)
-	if source.User != `al"i${ce}` || source.Server != "h.example:110" || source.TLS != migrate.TLSStart {
+	if source.Login.User != `al"i${ce}` || source.Server != "h.example:110" || source.TLS != migrate.TLSStart {
 		t.Errorf("got %+v", source)
 	}
 	for range 2 {
-		if got, err := source.Password(t.Context()); got != secretText+"-typed" || err != nil {
+		if got, err := source.Login.Password(t.Context()); got != secretText+"-typed" || err != nil {
 			t.Errorf("password %q, %v", got, err)
 		}
 	}

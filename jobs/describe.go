@@ -90,20 +90,31 @@ func (d *describer) source(src *source, j *Job) {
 		server = "each account's own"
 	}
 	d.pair(2, "server", server)
+	if src.profile != nil {
+		d.pair(2, "preset", src.profile.Name+": "+src.profile.Title+" (known as of "+src.profile.AsOf+")")
+	}
 	if src.mode == migrate.TLSNone {
-		d.pair(2, "tls", "none: passwords and mail travel in clear text")
+		d.pair(2, "tls", "none: "+src.exposed()+" in clear text")
 	} else {
 		d.pair(2, "tls", wordFor(tlsWords, src.mode)+", at least "+src.minTLS+", trusting "+src.trust)
 		if src.tls != nil && src.tls.ServerName != "" {
 			d.pair(2, "tls_server_name", src.tls.ServerName)
 		}
 	}
-	d.pair(2, "auth", src.auth)
+	src.describeLogins(d)
+	if src.kerberos != nil {
+		src.kerberos.describe(func(key, value string) { d.pair(2, key, value) })
+	}
 	if src.login != nil {
 		d.pair(2, "login", src.login.text)
 	}
 	if src.password != nil {
 		d.pair(2, "password", src.password.String())
+	}
+	if src.oauth != nil {
+		for _, detail := range src.oauth.details {
+			d.pair(2, detail[0], detail[1])
+		}
 	}
 	d.pair(2, "pipelining", wordFor(pipeliningWords, src.pipelining))
 	t := src.timeouts.WithDefaults()
@@ -130,11 +141,35 @@ func (d *describer) accounts(j *Job, most int) {
 			hold = ", on hold: never deleted from"
 		}
 		d.line(2, "%s%s", account.Name, hold)
-		d.pair(3, "login", fmt.Sprintf("%s at %s, password %s", e.login, account.Server, e.password))
+		d.pair(3, "login", e.describeLogin(account.Server))
 		for k, place := range e.places {
 			d.pair(3, account.Sinks[k].Name, j.show(place))
 		}
 	}
+}
+
+// describeLogin tells who logs in, where, and with what; never a secret.
+func (e *entry) describeLogin(server string) string {
+	text := e.login
+	if e.identity != "" {
+		text += ", for " + e.identity + ","
+	}
+	text += " at " + server
+	if e.source.certificate != "" {
+		text += ", certificate " + e.source.certificate
+	}
+	if e.tickets != nil {
+		text += ", Kerberos ticket"
+	}
+	switch {
+	case e.password != nil && e.usesPassword():
+		text += ", password " + e.password.String()
+	case e.tokens != nil && e.row.refresh != nil:
+		text += ", refresh_token " + e.row.refresh.String()
+	case e.tokens != nil:
+		text += ", OAuth2"
+	}
+	return text
 }
 
 // duration writes a duration without the zero units that time.Duration adds.

@@ -2,11 +2,14 @@ package jobs
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
+
+	"popmigrate/pop3/auth/oauth"
 )
 
 // Env is what loading a job takes from the system. A nil field means the real one.
@@ -17,6 +20,9 @@ type Env struct {
 
 	// Command runs a program without a shell and returns its standard output.
 	Command func(ctx context.Context, argv []string) ([]byte, error)
+
+	// Prompt tells a user how to allow an OAuth2 login in a browser.
+	Prompt func(oauth.Prompt)
 
 	// NoSecrets loads without checking that what secrets refer to is there,
 	// for commands that log in nowhere.
@@ -36,7 +42,16 @@ func (e Env) withDefaults() Env {
 	if e.Command == nil {
 		e.Command = runCommand
 	}
+	if e.Prompt == nil {
+		e.Prompt = promptOnStderr
+	}
 	return e
+}
+
+// promptOnStderr writes one line to the terminal.
+func promptOnStderr(p oauth.Prompt) {
+	fmt.Fprintf(os.Stderr, "To let popmigrate read the mail of %s, visit %s and enter the code %s (before %s).\n",
+		oneLine(p.User), p.URL, p.UserCode, p.Expires.Format("15:04"))
 }
 
 // runCommand lets the program ask its user: standard input and error stay the

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -26,8 +27,18 @@ func exampleEnv(t *testing.T, path, src string) Env {
 			return []byte("name,user,password_env,target,source,Second address\n" +
 				"bob@example.net,bob,BOB,bob@example.org,,b@example.com\n" +
 				"carol@example.net,carol,,carol@example.org,legacy,c@example.com\n"), nil
+		case filepath.Join(filepath.Dir(path), "my-profiles.hcl"):
+			return nil, nil
 		}
 		return system(name)
+	}
+	files := env.Stat
+	env.Stat = func(name string) (fs.FileInfo, error) {
+		switch filepath.Base(name) {
+		case "google-key.json", "tokens.json":
+			return fileInfo{filepath.Base(name), 0o600}, nil
+		}
+		return files(name)
 	}
 	return env
 }
@@ -64,7 +75,7 @@ func TestExampleReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.close()
-	if len(file.Jobs) != 2 || len(file.Jobs[1].Job.Accounts) != 3 {
+	if len(file.Jobs) != 2 || len(file.Jobs[1].Job.Accounts) != 4 {
 		t.Fatalf("loaded %s", describe(t, file))
 	}
 	acme := file.Jobs[1]
@@ -100,11 +111,9 @@ const minimalJob = `job "m" {
 func exampleAttributes() []string {
 	var names []string
 	for _, schema := range []*hcl.BodySchema{jobSchema, accountsSchema, accountSchema, checkpointSchema, limitsSchema,
-		pop3Schema, timeoutsSchema, mboxSchema, maildirSchema, deliverSchema} {
+		pop3Schema, oauth2Schema, timeoutsSchema, mboxSchema, maildirSchema, deliverSchema} {
 		for _, attr := range schema.Attributes {
-			if attr.Name != "preset" { // not supported yet
-				names = append(names, attr.Name)
-			}
+			names = append(names, attr.Name)
 		}
 	}
 	return names

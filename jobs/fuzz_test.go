@@ -53,7 +53,7 @@ func FuzzTemplate(f *testing.F) {
 		}
 		defer file.close()
 		for _, account := range file.Jobs[0].Job.Accounts {
-			if login := account.Connector.(*migrate.POP3Source).User; login == "" || hasControl(login) || strings.Contains(login, secret) {
+			if login := account.Connector.(*migrate.POP3Source).Login.User; login == "" || hasControl(login) || strings.Contains(login, secret) {
 				t.Errorf("login %q", login)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +35,8 @@ func testEnv(t testing.TB) Env {
 			return certificate
 		case strings.HasSuffix(path, ".secret"):
 			return []byte(secretText + "-file\n")
+		case strings.HasSuffix(path, "mover.pem"), strings.HasSuffix(path, "mover.key"):
+			return clientPEM(t)
 		}
 		return nil
 	}
@@ -95,6 +98,29 @@ func authority(t testing.TB) []byte {
 	}
 	return authorityPEM
 }
+
+// clientPEM returns a client certificate and its key in PEM.
+var clientPEM = func() func(t testing.TB) []byte {
+	make := sync.OnceValues(func() ([]byte, error) {
+		server := pop3test.NewServer(pop3test.Config{})
+		defer server.Close()
+		certificate, err := server.ClientCertificate("mover")
+		if err != nil {
+			return nil, err
+		}
+		key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
+		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]})
+		return append(text, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...), err
+	})
+	return func(t testing.TB) []byte {
+		t.Helper()
+		text, err := make()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+}()
 
 // describe returns everything of a file that people may get to see.
 func describe(t testing.TB, file *File) string {

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -32,6 +33,7 @@ type row struct {
 	hold                               bool
 	broken                             bool // a problem with it was recorded
 	password                           *secret
+	refresh                            *secret         // an OAuth2 refresh token
 	fields                             []migrate.Field // the list's columns without secrets
 	line                               int             // in the list; 0 for a block
 
@@ -135,6 +137,12 @@ func (l *loader) readHeader(ls *list, reader *csv.Reader) bool {
 		ls.index[i] = -1
 	}
 	before := l.Len()
+	// Where no cell is a column's name the header is likely missing, and this
+	// is an account: then no cell is shown.
+	shown := strconv.Quote
+	if !slices.ContainsFunc(record, func(cell string) bool { return columnIndex(cell) >= 0 }) {
+		shown = func(string) string { return "this" }
+	}
 	for i, cell := range record {
 		ls.header = append(ls.header, strings.Clone(strings.TrimSpace(cell)))
 		ls.hidden = append(ls.hidden, isSecretName(cell))
@@ -151,13 +159,13 @@ func (l *loader) readHeader(ls *list, reader *csv.Reader) bool {
 		case known >= 0:
 			ls.index[known] = i
 		case near != "":
-			l.add(ls.at(line, column), "Unknown column", "%q is not a column; did you mean %q? Where not, give it a name less like it.", ls.header[i], near)
+			l.add(ls.at(line, column), "Unknown column", "%s is not a column; did you mean %q? Where not, give it a name less like it.", shown(ls.header[i]), near)
 		case ls.hidden[i]:
 			l.warn("%s: column %q looks like a secret; it is neither used nor copied into reports", ls.path, ls.header[i])
 		default:
 			for _, other := range ls.header[:i] {
 				if other == ls.header[i] {
-					l.add(ls.at(line, column), "Column twice", "The header names %q twice.", other)
+					l.add(ls.at(line, column), "Column twice", "The header names %s twice.", shown(other))
 				}
 			}
 		}
@@ -243,45 +251,50 @@ func (l *loader) fillRow(ls *list, r *row, record []string) {
 	default:
 		l.addCell(r.place(colHold), "hold", "Unknown word", "hold is yes or no (true, false, 1, 0; empty means no).")
 	}
-	var password string
-	if at := ls.index[colPassword]; at >= 0 {
-		password = strings.Clone(record[at])
+	raw := func(column int) string {
+		if ls.index[column] < 0 {
+			return ""
+		}
+		return strings.Clone(record[ls.index[column]])
 	}
-	l.rowSecret(r, password, cell(colPasswordEnv), cell(colPasswordFile))
+	r.password = l.rowSecret(r, colPassword, "password", raw(colPassword), cell(colPasswordEnv), cell(colPasswordFile))
+	r.refresh = l.rowSecret(r, colRefresh, "refresh token", raw(colRefresh), cell(colRefreshEnv), cell(colRefreshFile))
 }
 
-// rowSecret takes the row's password from whichever of the three columns has one.
-func (l *loader) rowSecret(r *row, password, env, file string) {
+// rowSecret takes a secret of the row from whichever of three columns has it:
+// one for the secret itself, and behind it those for a variable and for a file.
+func (l *loader) rowSecret(r *row, column int, what, value, env, file string) (s *secret) {
 	given := 0
-	for _, value := range []string{password, env, file} {
-		if value != "" {
+	for _, text := range []string{value, env, file} {
+		if text != "" {
 			given++
 		}
 	}
 	if given > 1 {
-		l.addCell(r.place(colPassword), "password", "More than one password", "At most one of password, password_env and password_file may be filled.")
-		return
+		l.addCell(r.place(column), columnNames[column], "More than one "+what, "At most one of %s, %s and %s may be filled.",
+			columnNames[column], columnNames[column+1], columnNames[column+2])
+		return nil
 	}
 	var err error
-	column := colPassword
 	switch {
-	case password != "":
-		if err = checkSecret(password); err == nil {
-			r.password = literal(password)
+	case value != "":
+		if err = checkSecret(value); err == nil {
+			s = literal(value)
 		}
-		if strings.TrimSpace(password) != password {
-			l.warn("%s: the password begins or ends with a blank; it is used as it is", r.where())
+		if strings.TrimSpace(value) != value {
+			l.warn("%s: the %s begins or ends with a blank; it is used as it is", r.where(), what)
 		}
 	case env != "":
-		column = colPasswordEnv
-		r.password, err = l.envSecret(env)
+		column++
+		s, err = l.envSecret(env)
 	case file != "":
-		column = colPasswordFile
-		r.password, err = l.fileSecret(file)
+		column += 2
+		s, err = l.fileSecret(file)
 	}
 	if err != nil {
-		l.addCell(r.place(column), columnNames[column], "Unusable password", "%s", sentence(err))
+		l.addCell(r.place(column), columnNames[column], "Unusable "+what, "%s", sentence(err))
 	}
+	return s
 }
 
 // addCSV records an error of the CSV reader, which never quotes the list.

@@ -55,7 +55,7 @@ func TestListForms(t *testing.T) {
 			if account.User != "alice" || account.Name != "alice@pop.example.net" || account.Host != "pop.example.net" {
 				t.Errorf("got %+v", account)
 			}
-			if got, err := account.Connector.(*migrate.POP3Source).Password(t.Context()); got != " s3cret " || err != nil {
+			if got, err := account.Connector.(*migrate.POP3Source).Login.Password(t.Context()); got != " s3cret " || err != nil {
 				t.Errorf("password %q, %v", got, err)
 			}
 			if len(account.Fields) != 2 || account.Fields[1] != (migrate.Field{Name: "Note", Value: "x"}) || strings.TrimSpace(account.Fields[0].Value) != "alice" {
@@ -201,7 +201,7 @@ func FuzzList(f *testing.F) {
 				t.Errorf("account %q", account.Name)
 			}
 			names[account.Name] = true
-			login := account.Connector.(*migrate.POP3Source).User
+			login := account.Connector.(*migrate.POP3Source).Login.User
 			if login == "" || hasControl(login) {
 				t.Errorf("login %q", login)
 			}

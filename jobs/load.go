@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
+	"popmigrate/internal/profiles"
 	"popmigrate/migrate"
 	"popmigrate/sinks"
 )
@@ -23,14 +24,16 @@ import (
 // the first.
 type loader struct {
 	Diagnostics
-	env       Env
-	path, dir string
-	src       []byte
-	prompts   map[string]func(ctx context.Context) (string, error) // by environment variable that need not be set
-	codecs    *sinks.Codecs                                        // shared by all mbox sinks of the file
-	warnings  []string
-	literalAt *hcl.Range // of the first password that stands in the file itself
-	paths     *paths
+	env        Env
+	path, dir  string
+	src        []byte
+	prompts    map[string]func(ctx context.Context) (string, error) // by environment variable that need not be set
+	codecs     *sinks.Codecs                                        // shared by all mbox sinks of the file
+	warnings   []string
+	profiles   *profiles.Set        // of the job that is read
+	tokenFiles map[string]hcl.Range // by key of the path: the oauth2 block that it belongs to
+	literalAt  *hcl.Range           // of the first password that stands in the file itself
+	paths      *paths
 }
 
 // build is what the parts of a job are put together in.
@@ -55,7 +58,7 @@ func Load(path string, env Env) (*File, error) {
 }
 
 func load(path string, src []byte, env Env, prompts map[string]func(ctx context.Context) (string, error)) (*File, error) {
-	l := &loader{env: env, path: path, dir: filepath.Dir(path), src: src, prompts: prompts, codecs: sinks.NewCodecs(), paths: newPaths()}
+	l := &loader{env: env, path: path, dir: filepath.Dir(path), src: src, prompts: prompts, codecs: sinks.NewCodecs(), paths: newPaths(), tokenFiles: map[string]hcl.Range{}}
 	parsed, diags := hclsyntax.ParseConfig(src, path, hcl.InitialPos)
 	l.files = map[string]*hcl.File{path: {Bytes: masked(src, path)}}
 	l.addHCL(diags)
@@ -126,6 +129,7 @@ func (l *loader) job(block *hcl.Block, digest string) *Job {
 	}
 	l.paths.states[l.paths.key(job.StateDir)] = job.StateDir
 
+	l.profiles = l.profileSet(s)
 	rows, list := l.rows(s)
 	b := &build{job: job, at: block.DefRange, sources: l.sources(s, list), sinks: l.sinks(s, list)}
 	b.listed = len(s.blocks.OfType("accounts"))+len(s.blocks.OfType("account")) > 0

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,15 +88,15 @@ func TestSource(t *testing.T) {
 		t.Errorf("digest %s, delete %v", job.Digest, job.Delete)
 	}
 	alice := job.Accounts[0].Connector.(*migrate.POP3Source)
-	if alice.Server != "pop.example.net:995" || alice.TLS != migrate.TLSImplicit || alice.Auth != "plain" ||
-		alice.User != "alice%example.net" || alice.Pipelining != pop3.PipelineOn {
+	if alice.Server != "pop.example.net:995" || alice.TLS != migrate.TLSImplicit || !slices.Equal(alice.Policy.Mechanisms, []string{"PLAIN"}) ||
+		alice.Login.User != "alice%example.net" || alice.Pipelining != pop3.PipelineOn {
 		t.Errorf("alice: %+v", alice)
 	}
 	if c := alice.TLSConfig; c.ServerName != "mail.example.net" || c.MinVersion != tls.VersionTLS10 || c.RootCAs == nil || c.InsecureSkipVerify {
 		t.Errorf("alice's TLS: %+v", c)
 	}
 	carol := job.Accounts[2].Connector.(*migrate.POP3Source)
-	if carol.Server != "10.0.0.5:110" || carol.TLS != migrate.TLSNone || carol.Auth != "apop" {
+	if carol.Server != "10.0.0.5:110" || carol.TLS != migrate.TLSNone || !slices.Equal(carol.Policy.Mechanisms, []string{"APOP"}) {
 		t.Errorf("carol: %+v", carol)
 	}
 	zoe := job.Accounts[5]

@@ -18,7 +18,7 @@ var fileSchema = &hcl.BodySchema{
 }
 
 var jobSchema = &hcl.BodySchema{
-	Attributes: attributes("delete"),
+	Attributes: attributes("delete", "profiles"),
 	Blocks: []hcl.BlockHeaderSchema{
 		{Type: "accounts"},
 		{Type: "account", LabelNames: []string{"name"}},
@@ -31,7 +31,7 @@ var jobSchema = &hcl.BodySchema{
 
 var (
 	accountsSchema   = &hcl.BodySchema{Attributes: attributes("csv")}
-	accountSchema    = &hcl.BodySchema{Attributes: attributes("user", "password", "server", "target", "hold", "source")}
+	accountSchema    = &hcl.BodySchema{Attributes: attributes("user", "password", "refresh_token", "server", "target", "hold", "source")}
 	checkpointSchema = &hcl.BodySchema{Attributes: attributes("dir")}
 	limitsSchema     = &hcl.BodySchema{Attributes: attributes("sessions", "sessions_per_host", "login_spacing",
 		"host_pause", "attempts", "backoff", "slice_time", "slice_messages", "memory")}
@@ -41,9 +41,14 @@ var (
 	demoSchema = &hcl.BodySchema{Attributes: attributes("name", "pipelining")}
 	pop3Schema = &hcl.BodySchema{
 		Attributes: attributes("name", "server", "tls", "allow_cleartext", "tls_ca", "tls_pin", "tls_server_name",
-			"tls_min", "auth", "login", "password", "pipelining", "preset"),
+			"tls_min", "tls_cert", "tls_key", "auth", "identity", "utf8", "login", "password", "pipelining", "preset", "allow_retr_hides"),
 		Blocks: []hcl.BlockHeaderSchema{{Type: "timeouts"}, {Type: "oauth2"}, {Type: "kerberos"}},
 	}
+	kpopSchema = &hcl.BodySchema{
+		Attributes: attributes("name", "server", "allow_cleartext", "login", "pipelining", "tls", "auth", "password"), // the last three to refuse them
+		Blocks:     []hcl.BlockHeaderSchema{{Type: "timeouts"}, {Type: "kerberos"}},
+	}
+	kerberosSchema = &hcl.BodySchema{Attributes: attributes("principal", "keytab", "ccache", "password", "krb5_conf", "service", "service_host")}
 	timeoutsSchema = &hcl.BodySchema{Attributes: attributes("dial", "tls", "greeting", "command", "login", "data", "top", "quit")}
 )
 
@@ -75,7 +80,7 @@ var (
 	tlsWords        = words[migrate.TLSMode]{{"implicit", migrate.TLSImplicit}, {"starttls", migrate.TLSStart}, {"none", migrate.TLSNone}}
 	deliverTLSWords = words[migrate.TLSMode]{{"starttls", migrate.TLSStart}, {"implicit", migrate.TLSImplicit}, {"none", migrate.TLSNone}}
 	tlsMinWords     = words[uint16]{{"1.2", tls.VersionTLS12}, {"1.3", tls.VersionTLS13}, {"1.1", tls.VersionTLS11}, {"1.0", tls.VersionTLS10}}
-	authWords       = words[string]{{"auto", "auto"}, {"plain", "plain"}, {"user", "user"}, {"apop", "apop"}}
+	utf8Words       = words[migrate.UTF8Mode]{{"auto", migrate.UTF8Auto}, {"on", migrate.UTF8On}, {"off", migrate.UTF8Off}}
 	pipeliningWords = words[pop3.Pipelining]{{"auto", pop3.PipelineAuto}, {"on", pop3.PipelineOn}, {"off", pop3.PipelineOff}}
 	codecWords      = words[sinks.Compression]{{"zstd", sinks.Zstd}, {"gzip", sinks.Gzip}, {"none", sinks.Uncompressed}}
 	mailFromWords   = words[bool]{{"<>", false}, {"return-path", true}} // true: the header's Return-Path

@@ -170,24 +170,35 @@ func (l *loader) envSecret(name string) (*secret, error) {
 // fileSecret refers to a file, which must exist by now.
 func (l *loader) fileSecret(path string) (*secret, error) {
 	ref := "file(" + strconv.Quote(path) + ")"
-	full := l.resolve(path)
-	if !l.env.NoSecrets {
-		info, err := l.env.Stat(full)
-		if err != nil {
-			return nil, fmt.Errorf("%s cannot be read: %w", ref, err)
-		}
-		if info.IsDir() {
-			return nil, fmt.Errorf("%s is a directory", ref)
-		}
-		if readableByOthers(info) {
-			l.warn("%s can be read by others; mend it with: chmod 600 %s", ref, shellWord(full))
-		}
+	full, err := l.secretFile(ref, path)
+	if err != nil {
+		return nil, err
 	}
 	read := l.env.ReadFile
 	return reference(ref, func(context.Context) (string, error) {
 		data, err := read(full)
 		return dropLineEnd(data), err
 	}), nil
+}
+
+// secretFile returns the full path of a file that holds a secret and must
+// exist by now; what names it in messages.
+func (l *loader) secretFile(what, path string) (string, error) {
+	full := l.resolve(path)
+	if l.env.NoSecrets {
+		return full, nil
+	}
+	info, err := l.env.Stat(full)
+	if err != nil {
+		return "", fmt.Errorf("%s cannot be read: %w", what, err)
+	}
+	if info.IsDir() {
+		return "", fmt.Errorf("%s is a directory", what)
+	}
+	if readableByOthers(info) {
+		l.warn("%s can be read by others; mend it with: chmod 600 %s", what, shellWord(full))
+	}
+	return full, nil
 }
 
 // commandSecret refers to what a program prints. No shell is involved.

@@ -19,7 +19,7 @@ func password(t *testing.T, attribute string, env Env) func(context.Context) (st
 		t.Fatal(err)
 	}
 	t.Cleanup(file.close)
-	return file.Jobs[0].Job.Accounts[0].Connector.(*migrate.POP3Source).Password
+	return file.Jobs[0].Job.Accounts[0].Connector.(*migrate.POP3Source).Login.Password
 }
 
 func TestSecrets(t *testing.T) {
@@ -129,14 +129,14 @@ func TestMasked(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{`password = "s3cret"`, `password = "******"`},
 		{`password = env("X")`, `password = env("X")`},
-		{`password = env("X") # s3cret is not here`, `password = env("X") # s3cret is not here`},
+		{`password = env("X") # s3cret`, `password = env("X") ********`},
 		{"password =\n \"s3cret\"\nuser = \"u\"", "password =\n \"******\"\nuser = \"u\""},
 		{"password = <<E\ns3cret\nE\nuser = \"u\"", "password = ***\n******\n*\nuser = \"u\""},
 		{`client_secret = "s3cret"`, `client_secret = "******"`},
 		{`passwort = "s3cret"`, `passwort = "******"`},
-		{`server = "pop://a:s3cret@h"`, `server = "pop://a:******@h"`},
+		{`server = "pop://a:s3cret@h"`, `server = "pop:**********@h"`},
 		{`user = "alice"`, `user = "alice"`},
-		{`password_file = "x"`, `password_file = "x"`},
+		{`pasword = "s3cret"`, `pasword = "******"`}, // no attribute at all
 	} {
 		got := string(masked([]byte(c.in), "x.hcl"))
 		if len(got) != len(c.in) {

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/tls"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"popmigrate/internal/profiles"
 	"popmigrate/migrate"
 	"popmigrate/pop3"
 )
@@ -23,16 +23,20 @@ type source struct {
 	at         hcl.Range
 	broken     bool
 
-	server     string // host:port, "" where each account names its own
-	mode       migrate.TLSMode
-	tls        *tls.Config
-	trust      string // what tls verifies against, for display
-	minTLS     string
-	auth       string
+	server string // host:port, "" where each account names its own
+	mode   migrate.TLSMode
+	tls    *tls.Config
+	trust  string // what tls verifies against, for display
+	minTLS string
+	logins
 	login      *template // nil means the account's user
 	password   *secret   // one for all accounts; nil means each has its own
 	pipelining pop3.Pipelining
 	timeouts   pop3.Timeouts
+
+	profile  *profiles.Profile // what the preset names
+	oauth    *tokens           // nil: the source logs in without tokens
+	kerberos *kerberosLogin    // nil without a kerberos block
 
 	demo *demoServer
 }
@@ -68,13 +72,15 @@ func (l *loader) source(block *hcl.Block, list *list) *source {
 	case "demo":
 		s := l.section(block, demoSchema)
 		src.name, src.pipelining = s.text("name"), word(s, "pipelining", pipeliningWords)
-		src.server, src.auth, src.minTLS, src.trust = demoAddress, "auto", "1.2", "the demo server"
+		src.server, src.minTLS, src.trust = demoAddress, "1.2", "the demo server"
 		src.demo = new(demoServer)
-	case "kpop", "pop2":
+	case "kpop":
+		l.kpopSource(src, l.section(block, kpopSchema), list)
+	case "pop2":
 		l.add(src.at, "Not supported yet", "Sources of kind %q are not supported yet by this version.", src.kind)
 		src.name = blockName(block)
 	default:
-		l.add(src.at, "Unknown source", `A source is "pop3" or "demo".`)
+		l.add(src.at, "Unknown source", `A source is "pop3", "kpop" or "demo".`)
 		src.name = blockName(block)
 	}
 	src.broken = l.Len() > before
@@ -94,29 +100,33 @@ func blockName(block *hcl.Block) string {
 
 func (l *loader) pop3Source(src *source, s *section, list *list) {
 	src.name = s.text("name")
-	if s.has("preset") {
-		l.add(s.where("preset"), "Not supported yet", "Presets are not supported yet by this version.")
-	}
-	for _, block := range s.blocks {
-		if block.Type != "timeouts" {
-			l.add(block.DefRange, "Not supported yet", "%s logins are not supported yet by this version.", block.Type)
-		}
-	}
 	src.mode = word(s, "tls", tlsWords)
+	l.preset(src, s)
 	l.server(src, s)
 	if src.mode == migrate.TLSNone && !s.flag("allow_cleartext") {
 		l.add(s.where("tls"), "Clear text", "Without TLS everyone on the way can read the passwords and the mail. If that is truly wanted, say allow_cleartext = true as well.")
 	}
 	l.trust(src, s)
-	src.auth = word(s, "auth", authWords)
+	l.logins(src, s, list)
+	src.kerberos = l.kerberos(s, list)
+	l.checkKerberos(src, s)
 	src.login = s.template("login", list)
 	src.password = s.secret("password")
+	l.oauth2(src, s, list)
+	l.knownProvider(src, s)
 	src.pipelining = word(s, "pipelining", pipeliningWords)
-	if t := s.one("timeouts", timeoutsSchema); t != nil {
-		src.timeouts = pop3.Timeouts{
-			Dial: t.duration("dial", 0), TLS: t.duration("tls", 0), Greeting: t.duration("greeting", 0), Command: t.duration("command", 0),
-			Login: t.duration("login", 0), Data: t.duration("data", 0), Top: t.duration("top", 0), Quit: t.duration("quit", 0),
-		}
+	src.timeouts = s.timeouts()
+}
+
+// timeouts reads the block of that name.
+func (s *section) timeouts() pop3.Timeouts {
+	t := s.one("timeouts", timeoutsSchema)
+	if t == nil {
+		return pop3.Timeouts{}
+	}
+	return pop3.Timeouts{
+		Dial: t.duration("dial", 0), TLS: t.duration("tls", 0), Greeting: t.duration("greeting", 0), Command: t.duration("command", 0),
+		Login: t.duration("login", 0), Data: t.duration("data", 0), Top: t.duration("top", 0), Quit: t.duration("quit", 0),
 	}
 }
 
@@ -146,6 +156,12 @@ func (l *loader) server(src *source, s *section) {
 	case u.User != "":
 		l.add(s.where("server"), "User in a source", "Here a URL names the server only; users stand in account blocks or in the account list.")
 		return
+	case u.KPOP != (src.kind == "kpop"):
+		l.add(s.where("server"), "Wrong server", `kpop:// stands in a source "kpop", and pop:// and pops:// in a source "pop3".`)
+		return
+	case src.kind == "kpop":
+		src.server = u.Server()
+		return
 	case !s.has("tls"):
 		src.mode = u.TLS
 	case !u.explicitPort && src.mode != u.TLS && strings.HasPrefix(strings.ToLower(text), "pops:"):
@@ -167,16 +183,23 @@ func (src *source) serverOf(text string) (string, error) {
 		return "", err
 	}
 	if port == "" {
-		port = defaultPort(src.mode)
+		port = src.defaultPort()
 	}
 	return joinServer(host, port), nil
+}
+
+func (src *source) defaultPort() string {
+	if src.kind == "kpop" {
+		return kpopPort
+	}
+	return defaultPort(src.mode)
 }
 
 // trust builds the TLS configuration.
 func (l *loader) trust(src *source, s *section) {
 	version := word(s, "tls_min", tlsMinWords)
 	src.minTLS = wordFor(tlsMinWords, version)
-	src.tls = &tls.Config{MinVersion: version, ServerName: s.text("tls_server_name")}
+	src.tls = &tls.Config{MinVersion: version, ServerName: s.text("tls_server_name"), ClientSessionCache: tls.NewLRUClientSessionCache(0)}
 	if version < tls.VersionTLS12 {
 		src.tls.CipherSuites = oldSuites()
 	}
@@ -242,16 +265,19 @@ func (l *loader) authorities(path string, at hcl.Range) *x509.CertPool {
 }
 
 // connector returns what opens sessions on one maildrop.
-func (src *source) connector(server, login string, password *secret) migrate.Connector {
+func (src *source) connector(server string, e *entry) migrate.Connector {
 	pop := &migrate.POP3Source{
 		Server:     server,
 		TLS:        src.mode,
 		TLSConfig:  src.tls,
-		User:       login,
-		Auth:       src.auth,
-		Password:   func(ctx context.Context) (string, error) { return password.get(ctx) },
+		Login:      src.credentials(e),
+		Policy:     src.policy(),
+		UTF8:       src.utf8,
 		Pipelining: src.pipelining,
 		Timeouts:   src.timeouts,
+	}
+	if src.kind == "kpop" {
+		overKPOP(pop, e)
 	}
 	if src.demo != nil {
 		return &demoConnector{src.demo, pop}

@@ -28,8 +28,13 @@ func (s *section) template(name string, list *list) *template {
 	if attr == nil {
 		return nil
 	}
-	t := &template{name: name, expr: attr.Expr, text: strings.Trim(string(attr.Expr.Range().SliceBytes(s.l.src)), `"`)}
-	for _, ref := range attr.Expr.Variables() {
+	return s.templateOf(name, attr.Expr, list)
+}
+
+// templateOf returns an expression, the attribute or a part of it, as a template.
+func (s *section) templateOf(name string, expr hcl.Expression, list *list) *template {
+	t := &template{name: name, expr: expr, text: strings.Trim(string(expr.Range().SliceBytes(s.l.src)), `"`)}
+	for _, ref := range expr.Variables() {
 		t.varies = true
 		t.ofRow = t.ofRow || ref.RootName() == "row"
 		if summary, detail := checkReference(ref, list); summary != "" {
@@ -39,7 +44,7 @@ func (s *section) template(name string, list *list) *template {
 	}
 	if !t.broken {
 		// What is wrong for every account, such as a function call, shows without one.
-		if _, diags := attr.Expr.Value(anyAccount); diags.HasErrors() {
+		if _, diags := expr.Value(anyAccount); diags.HasErrors() {
 			s.l.addHCL(diags)
 			t.broken = true
 		}

@@ -2,22 +2,26 @@ package jobs
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"popmigrate/migrate"
+	"popmigrate/pop3/auth"
 )
 
 // POPURL is a POP URL (RFC 2384).
 type POPURL struct {
 	User string // "" where the URL names none
-	Auth string // "auto", "plain", "user", "apop"
+	Auth string // "auto", or a mechanism in lower case: "apop", "user", "plain"…
 	Host string // IPv6 addresses without brackets
 	Port string // never empty
 
 	// TLS is implicit for pops:// and wherever the port is 995, else STARTTLS.
-	// No URL asks for clear text.
+	// No URL asks for clear text but kpop://, which alone does not get it.
 	TLS migrate.TLSMode
+
+	KPOP bool // kpop://: Kerberos before the greeting, and no TLS; Auth means nothing
 
 	explicitPort bool
 }
@@ -26,7 +30,7 @@ type POPURL struct {
 func (u POPURL) Server() string { return joinServer(u.Host, u.Port) }
 
 // ParseURL parses pop://[user[;AUTH=mechanism]@]host[:port] (RFC 2384) and, in
-// the same form, pops:// for TLS from the first octet. A URL with a password is
+// the same form, pops:// for TLS from the first octet and kpop:// for KPOP. A URL with a password is
 // refused: it would stand in shell histories and process lists. Errors never
 // repeat the URL.
 func ParseURL(s string) (POPURL, error) {
@@ -44,11 +48,13 @@ func parseURL(s string) (u POPURL, err error) {
 		u.TLS = migrate.TLSStart
 	case "pops":
 		u.TLS = migrate.TLSImplicit
+	case "kpop":
+		u.TLS, u.KPOP = migrate.TLSNone, true
 	default:
 		ok = false
 	}
 	if !ok {
-		return u, errors.New("expected pop://user@host or pops://user@host")
+		return u, errors.New("expected pop://user@host, pops://user@host or kpop://user@host")
 	}
 	rest, tail, _ := strings.Cut(rest, "/")
 	u.Auth = "auto"
@@ -65,17 +71,22 @@ func parseURL(s string) (u POPURL, err error) {
 		return u, err
 	}
 	u.explicitPort = u.Port != ""
-	if u.Port == popsPort {
+	switch {
+	case u.KPOP && u.Auth != "auto":
+		return u, errors.New("KPOP logs in by a Kerberos ticket and by nothing else: leave ;AUTH= out")
+	case u.KPOP && u.Port == "":
+		u.Port = kpopPort
+	case u.KPOP:
+	case u.Port == popsPort:
 		u.TLS = migrate.TLSImplicit
-	}
-	if u.Port == "" {
+	case u.Port == "":
 		u.Port = defaultPort(u.TLS)
 	}
 	return u, nil
 }
 
 // parseUserinfo parses user[;AUTH=mechanism].
-func parseUserinfo(s string) (user, auth string, err error) {
+func parseUserinfo(s string) (user, mechanism string, err error) {
 	if strings.Contains(s, ":") {
 		return "", "", errors.New("a password in a URL ends up in shell histories and process lists; leave it out and it will be asked for (a colon in a user name is written %3A)")
 	}
@@ -96,17 +107,22 @@ func parseUserinfo(s string) (user, auth string, err error) {
 	if !strings.EqualFold(key, "AUTH") {
 		return "", "", errors.New("only ;AUTH= may follow the user name (a semicolon in a user name is written %3B)")
 	}
-	switch strings.ToUpper(mechanism) {
-	case "*":
-		return user, "auto", nil
-	case "+APOP":
-		return user, "apop", nil
-	case "PLAIN":
-		return user, "plain", nil
-	case "+USER":
-		return user, "user", nil
+	if mechanism, err = percentDecode(mechanism); err != nil {
+		return "", "", err
 	}
-	return "", "", errors.New("this version knows ;AUTH=*, ;AUTH=+APOP, ;AUTH=PLAIN and ;AUTH=+USER")
+	name := strings.ToUpper(mechanism)
+	switch {
+	case name == "*":
+		return user, "auto", nil
+	case name == "+APOP":
+		return user, "apop", nil
+	case name == "+USER":
+		return user, "user", nil
+	case slices.Contains(auth.Names(), name) && name != auth.User && name != auth.APOP:
+		return user, strings.ToLower(name), nil
+	}
+	return "", "", errors.New("this version knows ;AUTH=* for any mechanism, ;AUTH=+APOP, ;AUTH=+USER, and of SASL " +
+		strings.Join(slices.DeleteFunc(auth.Names(), func(name string) bool { return name == auth.User || name == auth.APOP }), ", "))
 }
 
 // percentDecode undoes %XX (RFC 3986 section 2.1). A plus sign is a plus sign.
@@ -118,12 +134,12 @@ func percentDecode(s string) (string, error) {
 			continue
 		}
 		if i+2 >= len(s) {
-			return "", errors.New("a % in the user name needs two hexadecimal digits (a percent sign itself is written %25)")
+			return "", errors.New("a % in a URL needs two hexadecimal digits (a percent sign itself is written %25)")
 		}
 		hi, ok1 := unhex(s[i+1])
 		lo, ok2 := unhex(s[i+2])
 		if !ok1 || !ok2 {
-			return "", errors.New("a % in the user name needs two hexadecimal digits (a percent sign itself is written %25)")
+			return "", errors.New("a % in a URL needs two hexadecimal digits (a percent sign itself is written %25)")
 		}
 		b.WriteByte(hi<<4 | lo)
 		i += 2

@@ -7,7 +7,9 @@ import (
 )
 
 // After lastAfter failed attempts, over all runs, a message is fetched after
-// all others; after failedAfter the run tries it once and no more.
+// all others, and in the rest of a run after one: two that break sessions,
+// side by side, must not use up the run's attempts. After failedAfter the run
+// tries it once and no more.
 const (
 	lastAfter   = 2
 	failedAfter = 3

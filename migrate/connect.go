@@ -10,14 +10,26 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/emersion/go-sasl"
-
 	"popmigrate/pop3"
+	"popmigrate/pop3/auth"
 )
 
 // Connect dials, encrypts, reads the greeting and logs in: no credential
-// leaves before TLS is up where TLS is wanted. Its errors are *ConnectError.
+// leaves before TLS is up where TLS is wanted. Its errors are *ConnectError. A
+// server that closes the line after it refused a token is dialed once more,
+// with a fresh one.
 func (s *POP3Source) Connect(ctx context.Context) (Session, *Facts, error) {
+	session, facts, err := s.connect(ctx)
+	var stale *auth.StaleTokenError
+	if !errors.As(err, &stale) {
+		return session, facts, err
+	}
+	again := *s
+	again.Login = stale.Renew(s.Login)
+	return again.connect(ctx)
+}
+
+func (s *POP3Source) connect(ctx context.Context) (Session, *Facts, error) {
 	client, err := s.open(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -53,6 +65,12 @@ func (s *POP3Source) open(ctx context.Context) (*pop3.Client, error) {
 	if err != nil {
 		return nil, connectError("dial", s.Server, err)
 	}
+	if s.Before != nil {
+		if err := s.before(ctx, conn, timeouts.Greeting); err != nil {
+			conn.Close()
+			return nil, connectError("kerberos", s.Server, err)
+		}
+	}
 	if s.TLS == TLSImplicit {
 		encrypted := tls.Client(conn, s.tlsConfig())
 		handshake, cancel := context.WithTimeout(ctx, timeouts.TLS)
@@ -63,7 +81,24 @@ func (s *POP3Source) open(ctx context.Context) (*pop3.Client, error) {
 		}
 		conn = encrypted
 	}
-	return pop3.NewClient(conn, &pop3.Options{Pipelining: s.Pipelining, Timeouts: s.Timeouts}), nil
+	return pop3.NewClient(conn, &pop3.Options{Pipelining: s.Pipelining, Timeouts: s.Timeouts, InitialLine: s.Policy.InitialResponse}), nil
+}
+
+// before does what Before says within the limit.
+func (s *POP3Source) before(ctx context.Context, conn net.Conn, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+	return s.Before(ctx, conn, s.host())
+}
+
+// host returns the name of the server without its port.
+func (s *POP3Source) host() string {
+	host, _, err := net.SplitHostPort(s.Server)
+	if err != nil {
+		return s.Server
+	}
+	return host
 }
 
 func (s *POP3Source) tlsConfig() *tls.Config {
@@ -72,11 +107,7 @@ func (s *POP3Source) tlsConfig() *tls.Config {
 		config = s.TLSConfig.Clone()
 	}
 	if config.ServerName == "" {
-		host, _, err := net.SplitHostPort(s.Server)
-		if err != nil {
-			host = s.Server
-		}
-		config.ServerName = host
+		config.ServerName = s.host()
 	}
 	return config
 }
@@ -102,44 +133,37 @@ func (s *POP3Source) establish(ctx context.Context, client *pop3.Client, facts *
 	if err != nil && client.Broken() != nil {
 		return connectError("capabilities", s.Server, err)
 	}
-	password, err := s.Password(ctx)
+	if err := s.sendUTF8(ctx, client, capabilities); err != nil {
+		return err
+	}
+	login := s.Login
+	if login.Host == "" {
+		login.Host = s.host()
+	}
+	if _, port, err := net.SplitHostPort(s.Server); err == nil && login.Port == "" {
+		login.Port = port
+	}
+	facts.Mechanism, err = auth.Login(ctx, client, capabilities, login, s.Policy)
 	if err != nil {
-		return &ConnectError{Stage: "password", Server: s.Server, Err: err, Class: ClassLocal}
+		return loginError(s.Server, err, client.Broken() == nil)
 	}
-	facts.Mechanism = s.mechanism(capabilities)
-	switch facts.Mechanism {
-	case "PLAIN":
-		err = client.Authenticate(ctx, sasl.NewPlainClient("", s.User, password))
-	case "APOP":
-		err = client.APOP(ctx, s.User, password)
-	default:
-		err = client.Login(ctx, s.User, password)
-	}
-	if err == nil {
-		return nil
-	}
-	failure := connectError("login", s.Server, err)
-	if failure.Class == ClassNetwork && client.Broken() == nil {
-		failure.Class = ClassLocal // never sent: a CR in a name, a line too long
-	}
-	return failure
+	return nil
 }
 
-// mechanism chooses the login. Both of "auto" send the password as it is, so
-// that the choice is one of form only; APOP is never chosen unasked.
-func (s *POP3Source) mechanism(capabilities *pop3.Capabilities) string {
-	switch s.Auth {
-	case "plain":
-		return "PLAIN"
-	case "apop":
-		return "APOP"
-	case "user":
-		return "USER"
+// sendUTF8 sends UTF8 where it is wanted: after STLS, before the login.
+func (s *POP3Source) sendUTF8(ctx context.Context, client *pop3.Client, offered *pop3.Capabilities) error {
+	if s.UTF8 == UTF8Off || s.UTF8 == UTF8Auto && !offered.Has("UTF8") {
+		return nil
 	}
-	if capabilities.HasArg("SASL", "PLAIN") {
-		return "PLAIN"
+	err := client.UTF8(ctx)
+	if err == nil || s.UTF8 == UTF8Auto && client.Broken() == nil {
+		return nil
 	}
-	return "USER"
+	failure := connectError("utf8", s.Server, err)
+	if failure.Class == ClassServer && failure.Hint == "" {
+		failure.Hint = `the server does not know UTF8: say utf8 = "off"`
+	}
+	return failure
 }
 
 // popSession is a Session over POP3.
@@ -158,7 +182,7 @@ func (p *popSession) capabilities(ctx context.Context, facts *Facts) []string {
 
 // ConnectError says at which step a session could not be opened.
 type ConnectError struct {
-	Stage  string // "dial", "tls", "greeting", "starttls", "capabilities", "password", "login"
+	Stage  string // "dial", "kerberos", "tls", "greeting", "starttls", "capabilities", "utf8", "password", "login"
 	Server string
 	Err    error
 	Class  Class

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"popmigrate/checkpoint"
 )
@@ -47,8 +48,12 @@ func (v *visit) opened() checkpoint.CustodyEntry {
 		Job: v.job.Name, JobDigest: v.job.Digest, Maildrop: v.acct.Name, User: v.acct.User, Source: v.facts,
 		Messages: len(v.listing.Entries), UniqueIDs: v.listing.HasUIDL, Doubt: v.listing.Doubt}
 	h := sha256.New()
+	var line []byte
 	for _, e := range v.listing.Entries {
-		fmt.Fprintf(h, "%d %d %s\n", e.Number, e.Octets, e.UniqueID)
+		line = append(strconv.AppendInt(line[:0], int64(e.Number), 10), ' ')
+		line = append(strconv.AppendInt(line, e.Octets, 10), ' ')
+		line = append(append(line, e.UniqueID...), '\n')
+		h.Write(line)
 		body.Octets += max(e.Octets, 0)
 	}
 	h.Sum(body.Listing[:0])

@@ -39,8 +39,8 @@ func TestFullDiskEndsDeletionEverywhere(t *testing.T) {
 		return 0, &sinks.Error{Op: "store", Object: "x", Err: syscall.ENOSPC}
 	}
 	source := b.source
-	source.User = "bob"
-	source.Password = func(context.Context) (string, error) { return "secret", nil }
+	source.Login.User = "bob"
+	source.Login.Password = func(context.Context) (string, error) { return "secret", nil }
 	b.job.Delete = DeleteVerified
 	b.job.Accounts = []Account{
 		{Name: "alice", User: "alice", Connector: &b.source, Server: b.source.Server, Host: "127.0.0.1", Sinks: []SinkSpec{full.spec()}},

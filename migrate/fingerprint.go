@@ -21,6 +21,7 @@ type fingerprint struct {
 	wire   hash.Hash
 	stable hash.Hash // used for messages with volatile header fields
 	split  bool      // stable differs from wire
+	result []byte    // of a hash
 	head   []byte    // the header section, while and after it is gathered
 	inBody bool
 
@@ -29,6 +30,7 @@ type fingerprint struct {
 	line       int64 // octets of the line under way
 	lastCR     bool
 	lastCRLF   bool // the last line end was CRLF
+	seam       seam
 	traits     sinks.Traits
 	headerSum  digest.Digest
 }
@@ -40,7 +42,7 @@ func newFingerprint() *fingerprint {
 // reset makes f ready for the next message.
 func (f *fingerprint) reset() {
 	f.wire.Reset()
-	*f = fingerprint{wire: f.wire, stable: f.stable, head: f.head[:0]}
+	*f = fingerprint{wire: f.wire, stable: f.stable, result: f.result, head: f.head[:0]}
 }
 
 // Write takes the next octets of the message. It never fails.
@@ -127,14 +129,15 @@ func (f *fingerprint) endHeader() {
 		rest = rest[len(line):]
 	}
 	if f.split {
-		f.headerSum = sum(f.stable)
+		f.headerSum = f.sum(f.stable)
 	} else {
-		f.headerSum = sum(f.wire)
+		f.headerSum = f.sum(f.wire)
 	}
 }
 
 // scan notes what is unusual in the octets.
 func (f *fingerprint) scan(p []byte) {
+	f.seam.scan(p)
 	f.octets += int64(len(p))
 	f.crs += int64(bytes.Count(p, []byte{'\r'}))
 	f.traits.NUL = f.traits.NUL || bytes.IndexByte(p, 0) >= 0
@@ -186,6 +189,8 @@ type print struct {
 	traits                 sinks.Traits
 	fields                 header.Fields
 	status                 statusLine
+	seam                   bool // a status line stands behind a line that ends in a dot
+	internal               bool // it is a mail program's notes on its folder
 }
 
 // finish ends the message. The fields are read only where wanted: they cost
@@ -194,11 +199,11 @@ func (f *fingerprint) finish(fields bool) print {
 	if !f.inBody {
 		f.endHeader()
 	}
-	p := print{octets: f.octets, digest: sum(f.wire), header: f.headerSum, traits: f.traits}
-	p.status = readStatusLine(f.head)
+	p := print{octets: f.octets, digest: f.sum(f.wire), header: f.headerSum, traits: f.traits}
+	p.status, p.seam, p.internal = readStatusLine(f.head), f.seam.found, f.octets < internalMost && isInternal(f.head)
 	p.stable = p.digest
 	if f.split {
-		p.stable = sum(f.stable)
+		p.stable = f.sum(f.stable)
 	}
 	p.traits.LongestLine = max(p.traits.LongestLine, f.line)
 	p.traits.BareCR = f.crs != f.crlfs
@@ -209,7 +214,8 @@ func (f *fingerprint) finish(fields bool) print {
 	return p
 }
 
-func sum(h hash.Hash) (d digest.Digest) {
-	h.Sum(d[:0])
-	return d
+// sum returns the digest of what a hash has had.
+func (f *fingerprint) sum(h hash.Hash) digest.Digest {
+	f.result = h.Sum(f.result[:0])
+	return digest.Digest(f.result)
 }

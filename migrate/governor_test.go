@@ -142,7 +142,7 @@ func TestRunKeepsToTheLimits(t *testing.T) {
 		user := fmt.Sprintf("user%d", i)
 		b.server.AddMaildrop(user, "secret", mail(3)...)
 		source := b.source
-		source.User = user
+		source.Login.User = user
 		b.job.Accounts = append(b.job.Accounts, Account{Name: user, User: user, Connector: &counted{&source, &open, &most}, Host: "h",
 			Sinks: []SinkSpec{newMemory("archive").spec()}})
 	}
@@ -159,7 +159,7 @@ func TestRunKeepsToTheLimits(t *testing.T) {
 	}
 	var logins atomic.Int64
 	for i := range b.job.Accounts {
-		b.job.Accounts[i].Connector.(*counted).Password = func(context.Context) (string, error) {
+		b.job.Accounts[i].Connector.(*counted).Login.Password = func(context.Context) (string, error) {
 			logins.Add(1)
 			return "wrong", nil
 		}

@@ -15,6 +15,7 @@ import (
 	"popmigrate/checkpoint"
 	"popmigrate/internal/digest"
 	"popmigrate/internal/spool"
+	"popmigrate/pop3/auth"
 	"popmigrate/pop3/pop3test"
 	"popmigrate/sinks"
 )
@@ -43,8 +44,8 @@ func newBench(t *testing.T, config pop3test.Config, messages ...pop3test.Message
 	t.Cleanup(func() { server.Close() })
 	b := &bench{t: t, server: server, dir: t.TempDir()}
 	b.drop = server.AddMaildrop("alice", "secret", messages...)
-	b.source = POP3Source{Server: server.Addr(), TLS: TLSNone, User: "alice",
-		Password: func(context.Context) (string, error) { return "secret", nil }}
+	b.source = POP3Source{Server: server.Addr(), TLS: TLSNone, Policy: auth.Policy{Cleartext: true}, Login: auth.Credentials{User: "alice",
+		Password: func(context.Context) (string, error) { return "secret", nil }}}
 	b.addSink(newMemory("archive"))
 	b.job = Job{Name: "test", Limits: Limits{Backoff: time.Millisecond, AuditPause: time.Millisecond, HostPause: time.Millisecond}}
 	return b

@@ -13,6 +13,7 @@ import (
 
 	"popmigrate/checkpoint"
 	"popmigrate/internal/spool"
+	"popmigrate/pop3/auth"
 	"popmigrate/pop3/pop3test"
 )
 
@@ -39,8 +40,8 @@ func newPair(t *testing.T, config pop3test.Config, messages ...pop3test.Message)
 	dial := func(server *pop3test.Server) func(context.Context, string, string) (net.Conn, error) {
 		return func(context.Context, string, string) (net.Conn, error) { return buffer(server.Pipe()), nil }
 	}
-	p.source = POP3Source{Server: "good.example:110", TLS: TLSNone, User: "alice", Password: password, Dial: dial(healthy)}
-	p.bad = POP3Source{Server: "bad.example:110", TLS: TLSNone, User: "mallory", Password: password, Dial: dial(p.hostile)}
+	p.source = POP3Source{Server: "good.example:110", TLS: TLSNone, Policy: auth.Policy{Cleartext: true}, Login: auth.Credentials{User: "alice", Password: password}, Dial: dial(healthy)}
+	p.bad = POP3Source{Server: "bad.example:110", TLS: TLSNone, Policy: auth.Policy{Cleartext: true}, Login: auth.Credentials{User: "mallory", Password: password}, Dial: dial(p.hostile)}
 	p.job = Job{Name: "test", Delete: DeleteVerified, Limits: Limits{MessageOctets: 1 << 20}}
 	p.job.Accounts = []Account{
 		{Name: "mallory", User: "mallory", Connector: &p.bad, Server: p.bad.Server, Host: "bad.example", Sinks: []SinkSpec{p.caught.spec()}},

@@ -1,6 +1,8 @@
 package migrate
 
 import (
+	"iter"
+
 	"popmigrate/checkpoint"
 	"popmigrate/internal/digest"
 )
@@ -15,8 +17,42 @@ type identities struct {
 	claimed []bool // by index into drop.Messages
 
 	byUID    map[string]int32 // record with this unique-id, or several
-	byDigest map[digest.Digest][]int32
-	byStable map[digest.Digest][]int32
+	byDigest chains
+	byStable chains
+}
+
+// chains finds the records of each digest, oldest first. Nearly always there
+// is one: a slice for each would be an allocation a message.
+type chains struct {
+	first map[digest.Digest]int32
+	rest  map[digest.Digest][]int32
+}
+
+func newChains(n int) chains {
+	return chains{make(map[digest.Digest]int32, n), map[digest.Digest][]int32{}}
+}
+
+func (c *chains) add(d digest.Digest, record int32) {
+	if _, found := c.first[d]; found {
+		c.rest[d] = append(c.rest[d], record)
+		return
+	}
+	c.first[d] = record
+}
+
+// all yields the records of a digest.
+func (c *chains) all(d digest.Digest) iter.Seq[int32] {
+	return func(yield func(int32) bool) {
+		first, found := c.first[d]
+		if !found || !yield(first) {
+			return
+		}
+		for _, record := range c.rest[d] {
+			if !yield(record) {
+				return
+			}
+		}
+	}
 }
 
 // several stands in byUID for a unique-id that occurs in more than one record.
@@ -74,8 +110,8 @@ func (ids *identities) contradicted(e Entry, p *print) bool {
 func (ids *identities) match(e Entry, p *print) (record int, ok bool) {
 	ids.needDigests()
 	best, rank := -1, 0
-	consider := func(candidates []int32, base int) {
-		for _, i := range candidates {
+	consider := func(candidates iter.Seq[int32], base int) {
+		for i := range candidates {
 			if ids.claimed[i] {
 				continue
 			}
@@ -94,8 +130,8 @@ func (ids *identities) match(e Entry, p *print) (record int, ok bool) {
 			}
 		}
 	}
-	consider(ids.byDigest[p.digest], 11)
-	consider(ids.byStable[p.stable], 1)
+	consider(ids.byDigest.all(p.digest), 11)
+	consider(ids.byStable.all(p.stable), 1)
 	if best < 0 {
 		return 0, false
 	}
@@ -113,10 +149,12 @@ func (ids *identities) twin(m *checkpoint.Message, e Entry) bool {
 // occurrence returns how many records of equal digest stand before this one.
 func (ids *identities) occurrence(record int) int {
 	ids.needDigests()
-	for n, i := range ids.byDigest[ids.drop.Messages[record].Digest] {
+	n := 0
+	for i := range ids.byDigest.all(ids.drop.Messages[record].Digest) {
 		if int(i) == record {
 			return n
 		}
+		n++
 	}
 	return 0
 }
@@ -135,12 +173,11 @@ func (ids *identities) add(m checkpoint.Message) int {
 // needDigests builds the digest maps at the first message that is fetched:
 // a resume that finds nothing new goes without them.
 func (ids *identities) needDigests() {
-	if ids.byDigest != nil {
+	if ids.byDigest.first != nil {
 		return
 	}
 	n := len(ids.drop.Messages)
-	ids.byDigest = make(map[digest.Digest][]int32, n)
-	ids.byStable = make(map[digest.Digest][]int32)
+	ids.byDigest, ids.byStable = newChains(n), newChains(0)
 	for i := range ids.drop.Messages {
 		ids.index(i)
 	}
@@ -148,6 +185,6 @@ func (ids *identities) needDigests() {
 
 func (ids *identities) index(i int) {
 	m := &ids.drop.Messages[i]
-	ids.byDigest[m.Digest] = append(ids.byDigest[m.Digest], int32(i))
-	ids.byStable[m.Stable] = append(ids.byStable[m.Stable], int32(i))
+	ids.byDigest.add(m.Digest, int32(i))
+	ids.byStable.add(m.Stable, int32(i))
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"popmigrate/checkpoint"
@@ -50,6 +52,7 @@ type visit struct {
 	settled  int // messages that it settled
 	later    int // messages that a sink wants to see again
 	sinkWhy  failure
+	loose    bool // a message was fetched that not every sink holds
 	weakened bool // it became weak after messages had been passed over on their unique-ids
 	shorts   bool // a short message waits for a second session
 	unprobed bool // the session ended before every message to be deleted was looked at
@@ -156,10 +159,20 @@ func (v *visit) work(ctx context.Context) error {
 	if err := v.flush(ctx); err != nil {
 		return err
 	}
-	if err := v.review(ctx); err != nil {
+	if err := v.review(ctx); err != nil || v.perishing() {
 		return err
 	}
 	return v.mark(ctx)
+}
+
+// perishing tells whether QUIT would have the server delete or hide messages
+// that are not kept: it announced that what was retrieved expires at once (RFC
+// 2449 section 6.7), and something was retrieved and not stored.
+func (v *visit) perishing() bool {
+	return v.loose && slices.ContainsFunc(v.facts.Capabilities, func(line string) bool {
+		words := strings.Fields(line)
+		return len(words) > 1 && strings.EqualFold(words[0], "EXPIRE") && words[1] == "0"
+	})
 }
 
 // begin enters the session into the custody record and prepares its books.
@@ -226,8 +239,12 @@ func (v *visit) close(ctx context.Context, problem error, outcome *Outcome) erro
 	return commit(ctx, v.env, changes...)
 }
 
-// quit ends the session so that the server carries out the marks.
+// quit ends the session so that the server carries out the marks. Where that
+// would lose mail the line is dropped.
 func (v *visit) quit(ctx context.Context) error {
+	if v.perishing() {
+		return v.session.Close()
+	}
 	said, err := v.session.Quit(ctx)
 	v.marksQuit(said, err)
 	if err != nil && len(v.marks) == 0 {

@@ -124,7 +124,7 @@ func (v *visit) schedule(p *plan, i int) {
 	switch {
 	case now >= failedAfter, now > 0 && before > failedAfter:
 		v.giveUp(i, failure{"failed repeatedly", v.attempts.reason(h)})
-	case before >= lastAfter:
+	case before >= lastAfter, now > 0:
 		p.last = append(p.last, i)
 	default:
 		p.fetch = append(p.fetch, i)

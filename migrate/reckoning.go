@@ -135,6 +135,18 @@ func (r *Reckoning) account(recorded map[int64]hint, left []openEntry) {
 	}
 }
 
+// leftOpen counts the messages that the last working session listed and that
+// came to no record: they failed or were skipped.
+func (r *Reckoning) leftOpen() map[hint]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	open := map[hint]int{}
+	for _, e := range r.open {
+		open[e.hint]++
+	}
+	return open
+}
+
 // settle notes what became of a message. Within a run Stored outlasts Known,
 // and both outlast Failed.
 func (r *Reckoning) settle(ordinal int64, fate Fate, why failure) {

@@ -85,7 +85,9 @@ func (v *visit) credible(ctx context.Context) (bool, error) {
 		// One that failed before under this unique-id is no stranger, though
 		// it has no record.
 		failedBefore := e.UniqueID != "" && !v.drop.Weak && v.attempts.count(hint{e.UniqueID, e.Octets}) > 0
-		if record == noRecord && !failedBefore {
+		// One that was set aside was read: it is none of those in the ledger.
+		aside := v.left[i].fate == Skipped
+		if record == noRecord && !failedBefore && !aside {
 			unknown = append(unknown, i)
 		}
 	}
@@ -120,6 +122,8 @@ func (v *visit) credible(ctx context.Context) (bool, error) {
 		if record, ok := v.ids.match(v.listing.Entries[i], &p); ok {
 			v.record[i] = int32(record)
 			v.proven[record] = true
+		} else {
+			v.loose = true
 		}
 	}
 	return true, nil
@@ -141,10 +145,14 @@ func (v *visit) countLate() {
 	if !v.audit {
 		return
 	}
-	late := int64(0)
-	for _, record := range v.record {
-		if record == noRecord {
+	late, open := int64(0), v.reck.leftOpen()
+	for i, record := range v.record {
+		e := v.listing.Entries[i]
+		h := hint{e.UniqueID, e.Octets}
+		if record == noRecord && open[h] == 0 {
 			late++
+		} else if record == noRecord {
+			open[h]--
 		}
 	}
 	v.reck.count(func(c *Counts) { c.Late = late })

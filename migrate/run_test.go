@@ -82,7 +82,7 @@ func TestRefusedRetrieve(t *testing.T) {
 
 func TestCredentialIsTriedOnce(t *testing.T) {
 	b := newBench(t, pop3test.Config{}, mail(3)...)
-	b.source.Password = func(context.Context) (string, error) { return "wrong", nil }
+	b.source.Login.Password = func(context.Context) (string, error) { return "wrong", nil }
 	r := b.run()
 	if r.Class != ClassCredential || r.EverSeen || r.Complete || r.Attempts != 1 {
 		t.Errorf("report %+v", r)

@@ -74,12 +74,14 @@ type settler struct {
 	stored  int   // messages that every sink holds now
 	failed  []int // by sink: deliveries that failed in a row
 	why     failure
+	offered [][]sinks.Message // by sink: room for a group's messages
 }
 
 // startSettling begins; a failure cancels the transfer through cancel.
 func startSettling(ctx context.Context, v *visit, cancel context.CancelCauseFunc) *settler {
 	s := &settler{v: v, queue: make(chan *item, waitingItems), room: semaphore.NewWeighted(waitingMost),
-		done: make(chan struct{}), cancel: cancel, failed: make([]int, len(v.sinks.specs))}
+		done: make(chan struct{}), cancel: cancel, failed: make([]int, len(v.sinks.specs)),
+		offered: make([][]sinks.Message, len(v.sinks.specs))}
 	go func() {
 		defer close(s.done)
 		s.run(ctx)
@@ -161,6 +163,11 @@ func (s *settler) settle(ctx context.Context, group []*item) error {
 		return err
 	}
 	copies := make([]result, len(group))
+	room := make([]checkpoint.Copy, len(group)*len(s.v.sinks.specs))
+	for k := range copies {
+		n := len(s.v.sinks.specs)
+		copies[k].copies = room[k*n : k*n : (k+1)*n]
+	}
 	problems := make([]failure, len(group))
 	changes := make([]checkpoint.Change, 0, 3*len(group))
 	for k, it := range group {
@@ -203,7 +210,10 @@ func (s *settler) storeLocally(ctx context.Context, group []*item) ([][]sinks.Re
 	receipts := make([][]sinks.Receipt, len(s.v.sinks.specs))
 	stores, storing := errgroup.WithContext(ctx)
 	for i, spec := range s.v.sinks.specs {
-		if messages := lacking(group, i); !spec.Delivers && len(messages) > 0 {
+		if spec.Delivers {
+			continue
+		}
+		if messages := s.lacking(group, i); len(messages) > 0 {
 			stores.Go(func() (err error) {
 				receipts[i], err = s.v.sinks.open[i].Store(storing, messages)
 				if err == nil && len(receipts[i]) != len(messages) {
@@ -217,13 +227,14 @@ func (s *settler) storeLocally(ctx context.Context, group []*item) ([][]sinks.Re
 }
 
 // lacking returns the messages of a group that sink i lacks.
-func lacking(group []*item, i int) []sinks.Message {
-	var messages []sinks.Message
+func (s *settler) lacking(group []*item, i int) []sinks.Message {
+	messages := s.offered[i][:0]
 	for _, it := range group {
 		if it.missing&(1<<i) != 0 {
 			messages = append(messages, it.message)
 		}
 	}
+	s.offered[i] = messages
 	return messages
 }
 

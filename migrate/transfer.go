@@ -21,7 +21,8 @@ type mover struct {
 	settler *settler
 	spool   *spool.Writer
 	print   *fingerprint
-	doubted []int  // entries passed over on a hint that turned out to be doubtful
+	doubted []int // entries passed over on a hint that turned out to be doubtful
+	to      tee
 	queued  []bool // by record known before this session: the settler was given the message as it was fetched
 }
 
@@ -89,6 +90,9 @@ func (v *visit) apply(s *settler) {
 		if int(r) >= v.known && !settled[int(r)] {
 			v.record[i] = noRecord
 			v.left[i] = fated{Failed, failure{"not stored", "the session ended before it was settled"}}
+			v.loose = true
+		} else if r != noRecord && v.proven[int(r)] && v.sinks.missing(&v.drop.Messages[r]) != 0 {
+			v.loose = true
 		}
 	}
 }
@@ -146,10 +150,10 @@ func (m *mover) fetch(ctx context.Context, entries []int) (done int, err error) 
 			continue
 		}
 		m.print.reset()
-		to := &tee{mover: m}
-		if err := m.copyOut(to, i, message.Body); err != nil {
-			if to.err != nil {
-				return done, to.err
+		m.to = tee{mover: m}
+		if err := m.copyOut(&m.to, i, message.Body); err != nil {
+			if m.to.err != nil {
+				return done, m.to.err
 			}
 			return done, m.blame(ctx, i, err)
 		}
@@ -169,8 +173,13 @@ func (m *mover) take(ctx context.Context, i int) error {
 		return m.blame(ctx, i, broken)
 	}
 	if altered != nil {
+		m.loose = true
 		m.spool.Abandon()
 		m.refused(i, "altered by the server", altered)
+		return nil
+	}
+	if isNotes(m.listing.Entries[i], &print) {
+		m.setAside(i)
 		return nil
 	}
 	return m.arrived(ctx, i, &print, m.spool.Finish())
@@ -244,6 +253,8 @@ func (m *mover) arrived(ctx context.Context, i int, p *print, entry *spool.Entry
 		if matched {
 			m.record[i] = int32(record)
 			m.proven[record] = true
+		} else {
+			m.loose = true
 		}
 		return nil
 	}
@@ -276,7 +287,7 @@ func (m *mover) arrived(ctx context.Context, i int, p *print, entry *spool.Entry
 // was taken for it without a look, on its unique-id alone. Either there are two
 // messages alike, or unique-ids have moved; the entry is fetched to tell.
 func (m *mover) doubt(p *print) bool {
-	for _, record := range m.ids.byDigest[p.digest] {
+	for record := range m.ids.byDigest.all(p.digest) {
 		if !m.ids.claimed[record] || m.proven[int(record)] {
 			continue
 		}
@@ -308,8 +319,8 @@ func (m *mover) refresh(record int, e Entry, p *print, short bool) bool {
 	switch {
 	case !short:
 		row.Flags &^= checkpoint.Short | checkpoint.Confirmed
-	case row.Digest == p.digest:
-		row.Flags |= checkpoint.Short | checkpoint.Confirmed // two sessions gave the same octets
+	default:
+		row.Flags |= checkpoint.Short | checkpoint.Confirmed // two sessions gave the same octets, but for volatile fields
 	}
 	if row.Digest != p.digest && !m.sinks.readable(row) {
 		row.Digest, row.Stable, row.Header, row.Octets = p.digest, p.stable, p.header, p.octets

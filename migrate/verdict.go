@@ -23,7 +23,7 @@ func (v *visit) outcome(problem error) Outcome {
 		return o
 	}
 	unreached := v.unreached() || v.unproven()
-	v.reck.worked = v.reck.worked || (!unreached && !v.weakened)
+	v.reck.worked = v.reck.worked || (!unreached && !v.weakened && !v.reck.emptied)
 	switch {
 	case v.later > 0:
 		o.Verdict, o.Class, o.Reason = Later, ClassSink, v.sinkWhy.reason+": "+v.sinkWhy.detail

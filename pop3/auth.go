@@ -11,14 +11,30 @@ import (
 	"github.com/emersion/go-sasl"
 )
 
-// maxInitialLine bounds a command line with an initial response: some proxies
-// close at 128 octets. A longer one is sent as the answer to an empty challenge.
-const maxInitialLine = 127
+// Mechanism is a SASL mechanism that Authenticate can ask more than a
+// sasl.Client.
+type Mechanism interface {
+	sasl.Client
 
-// Authenticate logs in by AUTH (RFC 5034 section 4) with a SASL mechanism. A
-// mechanism that speaks first sends its initial response with the command if
-// the line stays short. A challenge that is not base64, or that the mechanism
-// cannot answer, is cancelled with "*" and the connection stays usable.
+	// Secrets returns what no error may show, besides the responses.
+	Secrets() []string
+
+	// Verify is asked when the server has said +OK. An error says that the
+	// server did not prove what the mechanism demands; then it is no login.
+	Verify() error
+
+	// Said returns what the server said inside the exchange about its
+	// failure, "" where that is nothing.
+	Said() string
+}
+
+// Authenticate logs in by AUTH (RFC 5034 section 4) with a SASL mechanism,
+// which may be a [Mechanism]. The response of a mechanism that speaks first
+// waits for the server's empty challenge, unless Options.InitialLine lets it
+// go with the command; a server that refuses the bare command, for no reason
+// that it names, is asked once more with the response in it. A challenge that
+// is not base64, or that the mechanism cannot answer, is cancelled with "*"
+// and the connection stays usable.
 func (c *Client) Authenticate(ctx context.Context, mechanism sasl.Client) error {
 	if err := c.ready("AUTH", stateAuthorization); err != nil {
 		return err
@@ -27,40 +43,88 @@ func (c *Client) Authenticate(ctx context.Context, mechanism sasl.Client) error 
 	if err != nil {
 		return fmt.Errorf("AUTH %s: %w", name, err)
 	}
+	if err := argument("AUTH", "mechanism", name); err != nil {
+		return err
+	}
 	defer c.begin(ctx, c.timeouts.Login)()
-	command := "AUTH " + name
-	answered := false // the server has had a response
+	demands, _ := mechanism.(Mechanism)
+	if demands != nil {
+		c.secrets.Add(demands.Secrets()...)
+	}
+	x := &exchange{c: c, mechanism: mechanism, name: name, initial: initial}
 	if initial != nil {
 		c.hideResponse(initial)
-		if line := command + " " + encodeInitial(initial); len(line)+2 <= maxInitialLine {
-			command, initial, answered = line, nil, true
+	}
+	err = x.run(c.opts.InitialLine)
+	if x.mayStartAnew(err) {
+		err = x.run(maxCommandLine)
+	}
+	if demands != nil {
+		if refused := asRefusal(err); refused != nil {
+			refused.Detail = c.show([]byte(demands.Said()))
+		}
+		if err == nil {
+			if cause := demands.Verify(); cause != nil {
+				c.broken = &exchangeError{name, c.show([]byte(cause.Error())), cause}
+				return c.broken
+			}
+		}
+	}
+	return c.loggedIn(err)
+}
+
+// exchange is one AUTH command.
+type exchange struct {
+	c         *Client
+	mechanism sasl.Client
+	name      string
+	initial   []byte // the response of a mechanism that speaks first, nil where it does not
+	answered  bool   // the server has had a response
+}
+
+// run sends the command, with the initial response if the line has at most so
+// many octets, and answers challenges until the server's last word.
+func (x *exchange) run(longest int) error {
+	c, command, initial := x.c, "AUTH "+x.name, x.initial
+	if initial != nil {
+		if line := command + " " + encodeInitial(initial); len(line)+2 <= longest {
+			command, initial, x.answered = line, nil, true
 		}
 	}
 	c.out = append(append(c.out, command...), '\r', '\n')
 	for rounds := 0; ; rounds++ {
-		if err := c.flush("AUTH " + name); err != nil {
+		if err := c.flush("AUTH " + x.name); err != nil {
 			return err
 		}
-		challenge, done, err := c.challenge(name, answered)
+		challenge, done, err := c.challenge(x.name, x.answered)
 		if done || err != nil {
-			return c.loggedIn(err)
+			return err
 		}
-		if err := c.quiet("AUTH " + name); err != nil {
+		if err := c.quiet("AUTH " + x.name); err != nil {
 			return err
 		}
 		response := initial
 		if rounds >= maxChallenges {
 			err = errEndlessChallenges
 		} else if initial == nil {
-			response, err = answer(mechanism, challenge)
+			response, err = answer(x.mechanism, challenge)
 		}
-		initial, answered = nil, true
+		initial, x.answered = nil, true
 		if err != nil {
-			return c.cancel(name, err)
+			return c.cancel(x.name, err)
 		}
 		c.hideResponse(response)
 		c.out = append(base64.StdEncoding.AppendEncode(c.out, response), '\r', '\n')
 	}
+}
+
+// mayStartAnew tells whether the server may want the initial response with the
+// command: it refused the bare one without a response code, had no response
+// yet, and the response fits.
+func (x *exchange) mayStartAnew(err error) bool {
+	refused := asRefusal(err)
+	return refused != nil && refused.Code == "" && !x.answered && x.initial != nil &&
+		len("AUTH "+x.name+" "+encodeInitial(x.initial))+2 <= maxCommandLine
 }
 
 // hideResponse hides a response as it is sent and, of one in parts such as
@@ -124,5 +188,15 @@ func (c *Client) cancel(name string, cause error) error {
 	if _, err := c.reply("AUTH " + name); err != nil && asRefusal(err) == nil {
 		return err
 	}
-	return fmt.Errorf("AUTH %s: %w", name, cause)
+	return &exchangeError{name, c.show([]byte(cause.Error())), cause}
 }
+
+// exchangeError says why the client gave an exchange up. The cause may repeat
+// what the server sent, so that its text is shown only cleaned.
+type exchangeError struct {
+	name, text string
+	cause      error
+}
+
+func (e *exchangeError) Error() string { return "AUTH " + e.name + ": " + e.text }
+func (e *exchangeError) Unwrap() error { return e.cause }

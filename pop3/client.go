@@ -43,10 +43,12 @@ type Client struct {
 	out      []byte // commands not written yet
 	state    state
 	apop     string // the greeting's timestamp
+	utf8     bool   // the command UTF8 is in force
 	pipeline bool
 	cautious bool         // each RETR and TOP is preceded by STAT
 	drop     *DropListing // the reply to STAT that another must repeat
 	flying   bool         // a sequence of commands runs: no other may come between
+	mean     int64        // octets of a message, as the latest were
 	broken   error
 	secrets  redact.Secrets // never to be shown, should the server echo them
 	ack      quickAck
@@ -71,10 +73,6 @@ func NewClient(conn net.Conn, opts *Options) *Client {
 	if opts != nil {
 		c.opts = *opts
 	}
-	if c.opts.Window <= 0 {
-		c.opts.Window = defaultWindow
-	}
-	c.opts.Window = min(c.opts.Window, maxWindow)
 	c.timeouts = c.opts.Timeouts.WithDefaults()
 	c.limit = listingLimit{maxListing, maxListed}
 	c.r.buf = make([]byte, receiveBuffer)

@@ -20,13 +20,18 @@ type ReplyError struct {
 	Command string // keyword and message-number, never a secret: "RETR 3"
 	Code    string // response code without brackets, in upper case: "IN-USE" (RFC 2449 section 8); "" without one
 	Text    string // the rest of the line, cleaned for display
+	Detail  string // what the server said in a challenge before it refused, cleaned; "" nothing
 }
 
 func (e *ReplyError) Error() string {
+	said := "-ERR " + e.Text
 	if e.Code != "" {
-		return fmt.Sprintf("%s: server said %q", e.Command, "-ERR ["+e.Code+"] "+e.Text)
+		said = "-ERR [" + e.Code + "] " + e.Text
 	}
-	return fmt.Sprintf("%s: server said %q", e.Command, strings.TrimRight("-ERR "+e.Text, " "))
+	if e.Detail != "" {
+		return fmt.Sprintf("%s: server said %q and before it %q", e.Command, strings.TrimRight(said, " "), e.Detail)
+	}
+	return fmt.Sprintf("%s: server said %q", e.Command, strings.TrimRight(said, " "))
 }
 
 // Temporary tells whether the response code promises that a later try may

@@ -8,11 +8,18 @@ import (
 // Options change how a client behaves. The zero value, and a nil pointer, are good defaults.
 type Options struct {
 	Pipelining Pipelining
-	Window     int // most commands in flight; 64, at most 256
+	Window     int // most commands in flight, at most 256; 0 means as many as the line and the messages need
 	Timeouts   Timeouts
 
 	// LongLines allows command lines over the 255 octets of RFC 2449 section 4.
 	LongLines bool
+
+	// InitialLine is the longest AUTH command, in octets with its CRLF, that
+	// carries an initial response (RFC 5034 section 4): 255 by the RFC, 127
+	// for proxies that close at 128. 0 means that none does, which takes a
+	// round trip more and works with the servers of RFC 1734 and with those
+	// that refuse the short form (Exchange Online).
+	InitialLine int
 }
 
 // Pipelining says whether commands are sent before the replies to earlier
@@ -70,6 +77,4 @@ const (
 	maxShownText   = 400      // octets of server text in an error
 	receiveBuffer  = 32 << 10 // octets
 	afterQuitWait  = 5 * time.Second
-	defaultWindow  = 64
-	maxWindow      = 256 // their octets fit into any send buffer
 )

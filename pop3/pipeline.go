@@ -20,7 +20,7 @@ type flight struct {
 	suffix  string // arguments behind the number, with their leading blank
 	next    func() (Number, bool)
 	sent    []Number // replies outstanding, oldest first
-	window  int
+	window  window
 	dry     bool // next has no more
 	handed  bool // the consumer has an item, whose data may be unread
 }
@@ -28,16 +28,17 @@ type flight struct {
 // launch begins a flight; every number that next yields is sent.
 func (c *Client) launch(keyword, suffix string, next func() (Number, bool)) *flight {
 	c.flying = true
-	f := &flight{c: c, keyword: keyword, suffix: suffix, next: next, window: 1}
-	if c.pipeline {
-		f.window = c.opts.Window
+	mean := c.mean
+	if keyword != "RETR" {
+		mean = 0
 	}
-	return f
+	return &flight{c: c, keyword: keyword, suffix: suffix, next: next, window: newWindow(c.pipeline, c.opts.Window, mean, c.r.given)}
 }
 
 // topUp sends more commands once half of the window is answered.
 func (f *flight) topUp() error {
-	if len(f.sent) > f.window/2 {
+	size := f.window.size()
+	if len(f.sent) > size/2 {
 		return nil
 	}
 	if len(f.sent) == 0 {
@@ -45,7 +46,7 @@ func (f *flight) topUp() error {
 			return err
 		}
 	}
-	for !f.dry && len(f.sent) < f.window {
+	for !f.dry && len(f.sent) < size {
 		number, ok := f.next()
 		if !ok {
 			f.dry = true
@@ -80,6 +81,9 @@ func (f *flight) reply() (number Number, text []byte, err error, ok bool) {
 	number = f.sent[0]
 	f.sent = slices.Delete(f.sent, 0, 1)
 	f.c.renew()
+	if f.c.r.buffered() == 0 {
+		f.window.silent()
+	}
 	text, err = f.c.status(f.keyword)
 	if refused := asRefusal(err); refused != nil {
 		refused.Command = numbered(f.keyword, number)
@@ -91,6 +95,9 @@ func (f *flight) reply() (number Number, text []byte, err error, ok bool) {
 // the consumer left early, or panicked.
 func (f *flight) land() {
 	f.c.flying = false
+	if f.keyword == "RETR" {
+		f.c.mean = f.window.mean
+	}
 	if (len(f.sent) > 0 || f.handed) && f.c.broken == nil {
 		f.c.breakWith(f.keyword, errors.New("left with replies outstanding"))
 	}
@@ -131,6 +138,7 @@ func fly[T any](ctx context.Context, c *Client, keyword, suffix string, numbers 
 				}
 			}
 			f.handed = false
+			f.window.read(c.r.given)
 			if !more {
 				return
 			}

@@ -15,7 +15,8 @@ type reader struct {
 	fill     func(p []byte) (int, error) // one read from the connection, with its deadline
 	buf      []byte
 	pos, end int
-	bol      bool // in data: the next octet begins a line
+	bol      bool  // in data: the next octet begins a line
+	given    int64 // octets of data that were returned, in all
 }
 
 func (r *reader) buffered() int { return r.end - r.pos }
@@ -99,6 +100,7 @@ func (r *reader) data() ([]byte, error) {
 			}
 		} else if chunk := plainData(window); len(chunk) > 0 {
 			r.pos += len(chunk)
+			r.given += int64(len(chunk))
 			r.bol = bytes.HasSuffix(chunk, lineDot[:2])
 			return chunk, nil
 		}

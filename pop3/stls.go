@@ -4,8 +4,15 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 )
+
+// HandshakeError is a TLS handshake behind STLS that failed.
+type HandshakeError struct{ Err error }
+
+func (e *HandshakeError) Error() string { return "TLS handshake: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *HandshakeError) Unwrap() error { return e.Err }
 
 // StartTLS upgrades the connection with STLS (RFC 2595 section 4). What was
 // learned before it, capabilities and APOP timestamp, is forgotten. Octets
@@ -18,6 +25,9 @@ func (c *Client) StartTLS(ctx context.Context, config *tls.Config) error {
 	}
 	if _, encrypted := c.TLS(); encrypted {
 		return errors.New("STLS: the connection is encrypted already")
+	}
+	if c.utf8 {
+		return errUTF8First
 	}
 	defer c.begin(ctx, c.timeouts.Command)()
 	if _, err := c.exchange("STLS"); err != nil {
@@ -33,7 +43,7 @@ func (c *Client) StartTLS(ctx context.Context, config *tls.Config) error {
 		return c.breakWith("STLS", err)
 	}
 	if err := encrypted.HandshakeContext(ctx); err != nil {
-		return c.breakWith("STLS", fmt.Errorf("TLS handshake: %w", c.ioError(err)))
+		return c.breakWith("STLS", &HandshakeError{c.ioError(err)})
 	}
 	c.wait.Lock()
 	c.setConn(encrypted)

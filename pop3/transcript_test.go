@@ -3,6 +3,7 @@ package pop3_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -80,6 +81,8 @@ func playDialogue(t *testing.T, words []string, body string) {
 			options.Pipelining = pop3.PipelineOn
 		case "auto":
 			options.Pipelining = pop3.PipelineAuto
+		case "initial":
+			options.InitialLine = 127
 		case "long":
 			options.LongLines = true
 		case "whole":
@@ -206,6 +209,7 @@ var verbs = map[string]verb{
 		caps, err := c.Capabilities(ctx)
 		return fmt.Sprint(caps.Has(args[0]), caps.HasArg(args[0], args[1]), caps.Args(args[0])), err
 	},
+	"utf8": func(c *pop3.Client, ctx context.Context, _ []string) (string, error) { return "", c.UTF8(ctx) },
 	"stls": func(c *pop3.Client, ctx context.Context, _ []string) (string, error) { return "", c.StartTLS(ctx, nil) },
 	"login": func(c *pop3.Client, ctx context.Context, args []string) (string, error) {
 		return "", c.Login(ctx, args[0], args[1])
@@ -218,6 +222,9 @@ var verbs = map[string]verb{
 	},
 	"auth-login": func(c *pop3.Client, ctx context.Context, args []string) (string, error) {
 		return "", c.Authenticate(ctx, &loginMechanism{args})
+	},
+	"demanding": func(c *pop3.Client, ctx context.Context, args []string) (string, error) {
+		return "", c.Authenticate(ctx, &demanding{said: args[0], problem: args[1]})
 	},
 	"external": func(c *pop3.Client, ctx context.Context, args []string) (string, error) {
 		return "", c.Authenticate(ctx, sasl.NewExternalClient(args[0]))
@@ -345,4 +352,19 @@ func (m *loginMechanism) Next([]byte) ([]byte, error) {
 	answer := m.answers[0]
 	m.answers = m.answers[1:]
 	return []byte(answer), nil
+}
+
+// demanding is a pop3.Mechanism that says what it is told to.
+type demanding struct{ said, problem string }
+
+func (*demanding) Start() (string, []byte, error) { return "DEMANDING", nil, nil }
+func (*demanding) Next([]byte) ([]byte, error)    { return []byte("answer"), nil }
+func (*demanding) Secrets() []string              { return []string{"opensesame"} }
+func (m *demanding) Said() string                 { return m.said }
+
+func (m *demanding) Verify() error {
+	if m.problem == "" {
+		return nil
+	}
+	return errors.New(m.problem)
 }

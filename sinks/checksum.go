@@ -1,6 +1,8 @@
 package sinks
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -26,15 +28,22 @@ func (c checksum) String() string {
 	if !c.known {
 		return ""
 	}
-	return fmt.Sprintf("%08x", c.crc)
+	return string(c.appendTo(make([]byte, 0, 8)))
 }
 
-// suffix is how a place shows it.
-func (c checksum) suffix() string {
+// appendTo appends the digits of a known checksum.
+func (c checksum) appendTo(dst []byte) []byte {
+	var octets [4]byte
+	binary.BigEndian.PutUint32(octets[:], c.crc)
+	return hex.AppendEncode(dst, octets[:])
+}
+
+// appendSuffix appends how a place shows it.
+func (c checksum) appendSuffix(dst []byte) []byte {
 	if !c.known {
-		return ""
+		return dst
 	}
-	return "~" + c.String()
+	return c.appendTo(append(dst, '~'))
 }
 
 // parse takes exactly what String gives for a known one.

@@ -34,7 +34,7 @@ func ParseCompression(word string) (Compression, error) {
 // codec turns text into frames and back. It may be used from many goroutines.
 type codec interface {
 	// encode appends to dst the frame that holds text.
-	encode(dst, text []byte) ([]byte, error)
+	encode(dst, text []byte, how effort) ([]byte, error)
 	// decode appends to dst the text of exactly one frame, of at most maxFrameText octets.
 	decode(dst, frame []byte) ([]byte, error)
 	// writer streams one frame to w. Close ends the frame; it does not close w.
@@ -42,6 +42,14 @@ type codec interface {
 	// reader streams the text of one frame. Closing it does not close r.
 	reader(r io.Reader) (io.ReadCloser, error)
 }
+
+// effort says how hard a codec that can choose tries to make a frame small.
+type effort int
+
+const (
+	thorough effort = iota
+	quick           // somewhat larger frames in much less time
+)
 
 // maxFrameText bounds what decode makes of a frame, so that a damaged one
 // cannot take all memory. Larger frames are streamed.
@@ -67,6 +75,15 @@ func NewCodecs() *Codecs {
 		frames: make(chan struct{}, n),
 		large:  make(chan struct{}, n),
 	}
+}
+
+// effort is what a frame is worth now. While every processor works on frames,
+// mail comes in faster than they can be packed.
+func (c *Codecs) effort() effort {
+	if len(c.frames) == cap(c.frames) {
+		return quick
+	}
+	return thorough
 }
 
 // forCompression returns the codec of a compression.
@@ -120,7 +137,9 @@ func acquire(ctx context.Context, slots chan struct{}) (release func(), err erro
 // plainCodec stores text as it is.
 type plainCodec struct{}
 
-func (plainCodec) encode(dst, text []byte) ([]byte, error) { return append(dst, text...), nil }
+func (plainCodec) encode(dst, text []byte, _ effort) ([]byte, error) {
+	return append(dst, text...), nil
+}
 
 func (plainCodec) decode(dst, frame []byte) ([]byte, error) {
 	if len(frame) > maxFrameText {

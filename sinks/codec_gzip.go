@@ -20,7 +20,7 @@ type gzipCodec struct {
 
 func newGzip() codec { return &gzipCodec{} }
 
-func (c *gzipCodec) encode(dst, text []byte) ([]byte, error) {
+func (c *gzipCodec) encode(dst, text []byte, _ effort) ([]byte, error) {
 	out := appender{dst}
 	w, err := c.writer(&out)
 	if err != nil {

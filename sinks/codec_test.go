@@ -15,8 +15,12 @@ func TestCodecs(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, text := range texts {
-			frame, err := codec.encode([]byte("before"), []byte(text))
+			frame, err := codec.encode([]byte("before"), []byte(text), thorough)
 			if err != nil || !bytes.HasPrefix(frame, []byte("before")) {
+				t.Fatal(err)
+			}
+			hurried, err := codec.encode(nil, []byte(text), quick)
+			if err != nil {
 				t.Fatal(err)
 			}
 			var streamed bytes.Buffer
@@ -26,7 +30,7 @@ func TestCodecs(t *testing.T) {
 			}
 			io.WriteString(w, text)
 			mustClose(t, w)
-			for _, frame := range [][]byte{frame[len("before"):], streamed.Bytes()} {
+			for _, frame := range [][]byte{frame[len("before"):], hurried, streamed.Bytes()} {
 				got, err := codec.decode([]byte("x"), frame)
 				if err != nil || string(got) != "x"+text {
 					t.Errorf("%s: %d octets of %d, %v", compression, len(got), len(text), err)
@@ -55,7 +59,7 @@ func TestCodecs(t *testing.T) {
 		if testing.Short() {
 			continue
 		}
-		bomb, err := codec.encode(nil, make([]byte, maxFrameText+1))
+		bomb, err := codec.encode(nil, make([]byte, maxFrameText+1), thorough)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +84,7 @@ func TestBase64IsCompressed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		frame, err := codec.encode(nil, text.Bytes())
+		frame, err := codec.encode(nil, text.Bytes(), thorough)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,5 +102,20 @@ func TestParseCompression(t *testing.T) {
 	}
 	if _, err := ParseCompression("bzip2"); err == nil {
 		t.Error("took bzip2")
+	}
+}
+
+// Frames are packed in a hurry while every processor packs.
+func TestEffort(t *testing.T) {
+	codecs := NewCodecs()
+	n := cap(codecs.frames)
+	for i := range n {
+		if how := codecs.effort(); how != thorough {
+			t.Errorf("%d of %d processors at work: %v", i, n, how)
+		}
+		codecs.frames <- struct{}{}
+	}
+	if how := codecs.effort(); how != quick {
+		t.Errorf("all processors at work: %v", how)
 	}
 }

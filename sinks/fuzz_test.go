@@ -38,7 +38,7 @@ func FuzzFrame(f *testing.F) {
 			}
 			mustClose(t, r)
 		}
-		frame, err := c.encode(nil, octets)
+		frame, err := c.encode(nil, octets, thorough)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -12,10 +13,11 @@ import (
 //
 //	1058174813.<id>.popmigrate,S=4811,W=4935      (in new; in cur ":2,FLAGS" follows)
 //
-// The seconds are the envelope's received time. The id is made of maildrop,
-// digest and occurrence, and of nothing else: not of host, process or time.
-// So a file can be told from one that somebody has changed, and a copy is found
-// wherever a mail program has moved it since.
+// The seconds are the envelope's received time. The id is a hash of maildrop
+// and digest, and nothing else has a part in it: not host, process or time. So
+// a file can be told from one that somebody has changed, and a copy is found
+// wherever a mail program has moved it since. Of messages alike the second
+// has "_1" behind the hash, the third "_2".
 //
 // S is the octets on disk and W the octets with CRLF line ends, as Dovecot and
 // others define them. Where both stand the file is in LF form: each CRLF of the
@@ -55,40 +57,38 @@ const (
 	maxVariant = 999
 )
 
-// newMaildirID returns the id of a message of this digest. Variant 1 is the
-// usual one; a higher one stands where files with the lower ones hold
-// something else.
+// newMaildirID returns the id of a message of this digest, before which there
+// were so many alike. Variant 1 is the usual one; a higher one stands where
+// files with the lower ones hold something else.
 func newMaildirID(maildrop string, d Digest, occurrence, variant int) string {
-	h := sha256.New()
-	fmt.Fprintf(h, "popmigrate maildir 1\n%d:%s\n%v\n%d\n", len(maildrop), maildrop, d, occurrence)
-	id := idEncoding.EncodeToString(h.Sum(nil)[:idOctets])
+	id := maildirHash(maildrop, d)
+	if occurrence > 0 {
+		id += "_" + strconv.Itoa(occurrence)
+	}
 	if variant > 1 {
-		return fmt.Sprintf("%s-%d", id, variant)
+		id += "-" + strconv.Itoa(variant)
 	}
 	return id
 }
 
-// maildirIDs are the ids that the first n messages of one digest have.
-func maildirIDs(maildrop string, d Digest, n int) []string {
-	ids := make([]string, n)
-	for occurrence := range ids {
-		ids[occurrence] = newMaildirID(maildrop, d, occurrence, 1)
-	}
-	return ids
+// maildirHash is what the ids of all messages of one digest begin with.
+func maildirHash(maildrop string, d Digest) string {
+	named := fmt.Appendf(nil, "popmigrate maildir 2\n%d:%s\n", len(maildrop), maildrop)
+	sum := sha256.Sum256(append(named, d[:]...))
+	return idEncoding.EncodeToString(sum[:idOctets])
 }
 
-// baseID is an id without its variant.
-func baseID(id string) string {
-	base, _, _ := strings.Cut(id, "-")
-	return base
-}
-
+// isMaildirID takes exactly what newMaildirID gives.
 func isMaildirID(s string) bool {
-	id, variant, numbered := strings.Cut(s, "-")
-	if len(id) != idLength || strings.Trim(id, "abcdefghijklmnopqrstuvwxyz234567") != "" {
-		return false
-	}
-	return !numbered || isNumber(variant) && len(variant) <= 3 && variant[0] != '0' && variant != "1"
+	rest, variant, varied := strings.Cut(s, "-")
+	hash, occurrence, repeated := strings.Cut(rest, "_")
+	return len(hash) == idLength && strings.Trim(hash, "abcdefghijklmnopqrstuvwxyz234567") == "" &&
+		(!repeated || isPositive(occurrence, 9)) && (!varied || isPositive(variant, 3) && variant != "1")
+}
+
+// isPositive tells whether s is a number of so many digits at the most.
+func isPositive(s string, digits int) bool {
+	return isNumber(s) && len(s) <= digits && s[0] != '0'
 }
 
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

@@ -44,9 +44,9 @@ type maildirFile struct {
 	name   string // in new
 }
 
-// Store implements Sink. Each message is written to a file in tmp, synced,
-// opened anew, decoded and compared; only then are the files of the group
-// renamed into new, and new is synced once.
+// Store implements Sink. Each message is written to a file in tmp; the files
+// are synced, opened anew, decoded and compared; only then are they renamed
+// into new, and new is synced once.
 func (s *maildirSink) Store(ctx context.Context, group []Message) ([]Receipt, error) {
 	if s.err != nil {
 		return nil, s.err
@@ -56,6 +56,9 @@ func (s *maildirSink) Store(ctx context.Context, group []Message) ([]Receipt, er
 	}
 	files := make([]maildirFile, len(group))
 	err := s.write(ctx, group, files)
+	if err == nil {
+		err = s.each(ctx, group, files, s.readBack)
+	}
 	if err == nil {
 		err = s.publish(files)
 	}
@@ -71,8 +74,22 @@ func (s *maildirSink) Store(ctx context.Context, group []Message) ([]Receipt, er
 	return receipts, nil
 }
 
-// write brings every message into tmp, durable and compared.
+// write brings every message into tmp, durably.
 func (s *maildirSink) write(ctx context.Context, group []Message, files []maildirFile) error {
+	together := durable.NewGroup(s.cfg.FS, s.cfg.path(maildirTmp), len(group))
+	defer together.Close()
+	err := s.each(ctx, group, files, func(m *Message, f *maildirFile, scratch *maildirScratch) error {
+		return s.keep(m, f, scratch, together)
+	})
+	if err != nil {
+		return err
+	}
+	return together.Sync()
+}
+
+// each does the same with every file of a group, several at once.
+func (s *maildirSink) each(ctx context.Context, group []Message, files []maildirFile,
+	do func(*Message, *maildirFile, *maildirScratch) error) error {
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(maildirWorkers)
 	for i := range group {
@@ -83,7 +100,7 @@ func (s *maildirSink) write(ctx context.Context, group []Message, files []maildi
 			defer maildirSlots.Release(1)
 			scratch := maildirScratches.Get().(*maildirScratch)
 			defer maildirScratches.Put(scratch)
-			if err := s.keep(&group[i], &files[i], scratch); err != nil {
+			if err := do(&group[i], &files[i], scratch); err != nil {
 				return messageError(&group[i], err)
 			}
 			return nil
@@ -96,18 +113,18 @@ func (s *maildirSink) write(ctx context.Context, group []Message, files []maildi
 //
 // An uncommitted file with its id and other octets was changed by somebody
 // after this sink had compared it: it may be wanted, and stays.
-func (s *maildirSink) keep(m *Message, f *maildirFile, scratch *maildirScratch) error {
+func (s *maildirSink) keep(m *Message, f *maildirFile, scratch *maildirScratch, together *durable.Group) error {
 	for variant := 1; variant <= maxVariant; variant++ {
 		f.place = maildirPlace{id: newMaildirID(s.maildrop, m.Digest, m.Occurrence, variant), wire: m.BareLF || m.BareCR}
 		if !s.taken[f.place.id] {
-			return s.create(m, f, scratch)
+			return s.create(m, f, scratch, together)
 		}
 	}
 	return fmt.Errorf("%d files with its id hold something else", maxVariant)
 }
 
-// create writes the message to tmp and reads it back.
-func (s *maildirSink) create(m *Message, f *maildirFile, scratch *maildirScratch) error {
+// create writes the message to tmp.
+func (s *maildirSink) create(m *Message, f *maildirFile, scratch *maildirScratch, together *durable.Group) error {
 	stem := maildirStem(m.Received, f.place.id)
 	temp := s.cfg.path(maildirTmp, stem)
 	file, err := s.cfg.FS.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, durable.FilePerm)
@@ -118,16 +135,13 @@ func (s *maildirSink) create(m *Message, f *maildirFile, scratch *maildirScratch
 	f.octets, err = writeMaildir(file, f.place, m, scratch)
 	if err == nil {
 		setTime(s.cfg.FS, temp, m.Received)
-		err = file.Sync()
-	}
-	if err == nil {
-		durable.DropCache(file)
+		err = together.Written(file)
 	}
 	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}
 	f.name = maildirName(stem, f.octets, m.Octets, f.place)
-	return s.readBack(m, f, scratch)
+	return nil
 }
 
 // setTime makes a file's modification time the time the message was received,
@@ -141,12 +155,14 @@ func setTime(fsys durable.FS, name string, received time.Time) {
 	}
 }
 
+// readBack compares a file that is durable with what came off the wire.
 func (s *maildirSink) readBack(m *Message, f *maildirFile, scratch *maildirScratch) error {
 	file, err := s.cfg.FS.OpenFile(f.temp, os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
+	durable.DropCache(file)
 	octets, err := compareMaildir(file, f.place, m, scratch)
 	if err == nil && octets != f.octets {
 		return errCopyDiffers

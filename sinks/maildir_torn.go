@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 
 	"popmigrate/internal/durable"
 )
@@ -21,10 +21,8 @@ func (s *maildirSink) moveUncommittedAside(o Opening) error {
 	if err := index.scan(); err != nil {
 		return s.fail(s.cfg.Dir, err, "")
 	}
-	copies := 0
 	if o.Copies != nil {
 		for c := range o.Copies {
-			copies++
 			if p, err := parseMaildirPlace(c.Where); err == nil {
 				delete(index.files, p.id)
 			}
@@ -34,7 +32,7 @@ func (s *maildirSink) moveUncommittedAside(o Opening) error {
 	changed := map[string]bool{}
 	for id, path := range index.files {
 		path = s.cfg.path(path)
-		ours, err := s.wrote(id, path, copies+len(index.files))
+		ours, err := s.wrote(id, path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			continue // somebody moved or deleted it just now
@@ -58,8 +56,7 @@ func (s *maildirSink) moveUncommittedAside(o Opening) error {
 }
 
 // wrote tells whether a file's content is what this sink wrote under its id.
-// The id does not tell which of many messages alike it is.
-func (s *maildirSink) wrote(id, path string, alike int) (bool, error) {
+func (s *maildirSink) wrote(id, path string) (bool, error) {
 	scratch := maildirScratches.Get().(*maildirScratch)
 	defer maildirScratches.Put(scratch)
 	for _, form := range []maildirPlace{{wire: false}, {wire: true}} {
@@ -67,7 +64,7 @@ func (s *maildirSink) wrote(id, path string, alike int) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if slices.Contains(maildirIDs(s.maildrop, digest, alike), baseID(id)) {
+		if strings.HasPrefix(id, maildirHash(s.maildrop, digest)) {
 			return true, nil
 		}
 	}

@@ -136,12 +136,15 @@ type frameID struct {
 func (p place) frameID() frameID { return frameID{p.segment, p.frame} }
 
 func (p place) where() Where {
-	w := fmt.Sprintf("%s@%d+%d%s:%d+%d", p.segment, p.frame.at, p.frame.len, p.sum.suffix(), p.text.at, p.text.len)
+	var buf [128]byte
+	w := append(append(buf[:0], p.segment...), '@')
+	w = p.sum.appendSuffix(p.frame.appendTo(w))
+	w = p.text.appendTo(append(w, ':'))
 	if p.raw {
-		w += ",raw" + p.rawSum.suffix()
+		w = p.rawSum.appendSuffix(append(w, ",raw"...))
 	}
 	if p.noEOL {
-		w += ",noeol"
+		w = append(w, ",noeol"...)
 	}
 	return Where(w)
 }
@@ -166,6 +169,11 @@ func parsePlace(w Where) (place, error) {
 		return place{}, fmt.Errorf("%.100q is no place in an mbox archive", string(w))
 	}
 	return p, nil
+}
+
+// appendTo appends a span as places show it.
+func (s span) appendTo(dst []byte) []byte {
+	return strconv.AppendInt(append(strconv.AppendInt(dst, s.at, 10), '+'), s.len, 10)
 }
 
 func parseSpan(s *span, printed string) bool {

@@ -81,7 +81,7 @@ func BenchmarkCodec(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		frame, err := codec.encode(nil, text)
+		frame, err := codec.encode(nil, text, thorough)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -90,7 +90,7 @@ func BenchmarkCodec(b *testing.B) {
 			b.ReportAllocs()
 			var out []byte
 			for b.Loop() {
-				if out, err = codec.encode(out[:0], text); err != nil {
+				if out, err = codec.encode(out[:0], text, thorough); err != nil {
 					b.Fatal(err)
 				}
 			}

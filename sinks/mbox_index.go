@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -57,29 +56,15 @@ func (l *indexLine) place() (place, error) {
 
 // beginning is how the line of a place begins.
 func (p place) beginning(buf []byte) []byte {
-	return fmt.Appendf(buf[:0], `{"segment":%q,"frame":[%d,%d],"at":[%d,%d],`, p.segment, p.frame.at, p.frame.len, p.text.at, p.text.len)
-}
-
-// encode returns the line as it stands in an index, with its line end.
-func (l *indexLine) encode() ([]byte, error) {
-	var buf bytes.Buffer
-	encoder := json.NewEncoder(&buf)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(l); err != nil {
-		return nil, err
-	}
-	return seal(bytes.TrimSuffix(buf.Bytes(), []byte{'\n'})), nil
+	buf = appendString(append(buf[:0], `{"segment":`...), p.segment)
+	buf = appendPair(append(buf, `,"frame":`...), p.frame.at, p.frame.len)
+	return append(appendPair(append(buf, `,"at":`...), p.text.at, p.text.len), ',')
 }
 
 const (
 	sealField  = `,"line_crc32c":"`
 	sealLength = len(sealField) + len(`1a2b3c4d"}`)
 )
-
-// seal puts the checksum of a line into it, as its last field, and ends it.
-func seal(line []byte) []byte {
-	return fmt.Appendf(line[:len(line)-1], `%s%s"}`+"\n", sealField, checksumOf(line))
-}
 
 var errLineChanged = errors.New("it does not have the checksum that it was written with")
 
@@ -116,18 +101,12 @@ func parseLine(line []byte) (l indexLine, p place, err error) {
 	return l, p, err
 }
 
-// writeLines writes lines as they stand in an index.
-func writeLines(w io.Writer, lines []indexLine) error {
+// appendLines appends lines as they stand in an index.
+func appendLines(dst []byte, lines []indexLine) []byte {
 	for i := range lines {
-		line, err := lines[i].encode()
-		if err == nil {
-			_, err = w.Write(line)
-		}
-		if err != nil {
-			return err
-		}
+		dst = lines[i].appendTo(dst)
 	}
-	return nil
+	return dst
 }
 
 // mboxIndex appends to the index of the newest segment. It makes nothing
@@ -135,7 +114,7 @@ func writeLines(w io.Writer, lines []indexLine) error {
 type mboxIndex struct {
 	name string
 	file durable.File
-	buf  bytes.Buffer
+	buf  []byte
 }
 
 // add appends lines, all of one segment.
@@ -150,11 +129,8 @@ func (x *mboxIndex) add(cfg MboxConfig, lines []indexLine) error {
 		}
 		x.name, x.file = name, f
 	}
-	x.buf.Reset()
-	if err := writeLines(&x.buf, lines); err != nil {
-		return err
-	}
-	_, err := x.file.Write(x.buf.Bytes())
+	x.buf = appendLines(x.buf[:0], lines)
+	_, err := x.file.Write(x.buf)
 	return err
 }
 
@@ -268,7 +244,8 @@ func rebuildIndex(ctx context.Context, cfg MboxConfig, s *segmentState, copies i
 				return err
 			}
 		}
-		return writeLines(w, lines)
+		_, err := w.Write(appendLines(nil, lines))
+		return err
 	})
 	if err != nil {
 		return &Error{Op: "rebuild index", Object: cfg.path(name), Err: err}

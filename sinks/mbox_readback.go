@@ -160,6 +160,7 @@ func (s *mboxSink) compare(f *mboxFrame, i int, comparer *entryComparer) error {
 type entryComparer struct {
 	decoder  mboxrdDecoder
 	wire, lf hash.Hash
+	sum      []byte
 }
 
 func newEntryComparer() entryComparer { return entryComparer{wire: sha256.New(), lf: sha256.New()} }
@@ -177,9 +178,10 @@ func (c *entryComparer) end() (octets int64, wire, lf Digest, err error) {
 	if err := c.decoder.Close(); err != nil {
 		return 0, wire, lf, err
 	}
-	c.wire.Sum(wire[:0])
-	c.lf.Sum(lf[:0])
-	return c.decoder.octets, wire, lf, nil
+	c.sum = c.wire.Sum(c.sum[:0])
+	wire = Digest(c.sum)
+	c.sum = c.lf.Sum(c.sum[:0])
+	return c.decoder.octets, wire, Digest(c.sum), nil
 }
 
 // formSums takes the digests of the wire form written to it and of its LF form.

@@ -222,7 +222,7 @@ func (s *mboxSink) encode(f *mboxFrame, scratch *mboxScratch) error {
 	f.text = int64(len(text.octets))
 	f.compressed = compressedPool.Get().(*[]byte)
 	var err error
-	*f.compressed, err = s.codec.encode((*f.compressed)[:0], text.octets)
+	*f.compressed, err = s.codec.encode((*f.compressed)[:0], text.octets, s.cfg.Codecs.effort())
 	return err
 }
 
@@ -270,17 +270,18 @@ func messageError(m *Message, err error) error { return fmt.Errorf("message %d: 
 
 // Committed implements Sink.
 func (s *mboxSink) Committed(ctx context.Context) error {
-	for len(s.pending) > 0 {
+	for rest := s.pending; len(rest) > 0; {
 		n := 1
-		for n < len(s.pending) && s.pending[n].Segment == s.pending[0].Segment {
+		for n < len(rest) && rest[n].Segment == rest[0].Segment {
 			n++
 		}
-		if err := s.index.add(s.cfg, s.pending[:n]); err != nil {
-			return &Error{Op: "store", Object: s.cfg.path(indexName(s.pending[0].Segment)), Err: err}
+		if err := s.index.add(s.cfg, rest[:n]); err != nil {
+			return &Error{Op: "store", Object: s.cfg.path(indexName(rest[0].Segment)), Err: err}
 		}
-		s.pending = s.pending[n:]
+		rest = rest[n:]
 	}
-	s.pending = nil
+	clear(s.pending)
+	s.pending = s.pending[:0]
 	return nil
 }
 

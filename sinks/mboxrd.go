@@ -28,7 +28,7 @@ import (
 // unfinished line in memory, and is quadratic in the latter.
 const (
 	maxLine  = 64 << 10 // a message with a longer line goes past it
-	maxWrite = 32 << 10 // about so much in one write, always whole lines
+	maxWrite = 1 << 10  // about so much in one write, always whole lines: for each message go-mbox makes a buffer anew
 )
 
 // mboxrdEncoder writes one message as one entry. Octets of the wire form are

@@ -8,18 +8,9 @@ package main
 import (
 	"context"
 	"os"
-	"runtime/debug"
 )
 
-// collectAt is how much the heap may grow, in per cent of what is in use,
-// before it is collected. Mail passes through buffers that are used again, so
-// that little is thrown away: collecting early costs hardly any time and keeps
-// the peak near what is in use. GOGC overrides it.
-const collectAt = 25
-
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
-	}
+	tuneHeap()
 	os.Exit(execute(context.Background(), os.Args[1:], system()))
 }

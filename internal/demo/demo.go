@@ -37,7 +37,8 @@ type Server struct{ server *pop3test.Server }
 
 // Start starts a server. The caller closes it.
 func Start() (*Server, error) {
-	server, err := pop3test.Start(pop3test.Config{ImplicitTLS: true, Greeting: "popmigrate demo", NoLog: true})
+	server, err := pop3test.Start(pop3test.Config{ImplicitTLS: true, Greeting: "popmigrate demo", NoLog: true,
+		Mechanisms: []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"}})
 	if err != nil {
 		return nil, err
 	}

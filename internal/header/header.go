@@ -37,8 +37,7 @@ func Scan(section []byte) Fields {
 	section = section[:min(len(section), MaxSection)]
 	var f Fields
 	var seen [wanted]bool
-	var received []byte
-	var buf [maxValue]byte
+	var values [wanted][]byte
 	for len(section) > 0 {
 		var field []byte
 		field, section = cutField(section)
@@ -54,26 +53,34 @@ func Scan(section []byte) Fields {
 			continue
 		}
 		seen[k] = true
-		switch k {
-		case messageID:
-			f.MessageID = text(&buf, value)
-		case from:
-			f.From = text(&buf, value)
-		case date:
-			f.Date = text(&buf, value)
-		case returnPath:
-			f.ReturnPath = address(text(&buf, value))
-		case receivedTrace:
-			received = value
-		}
+		values[k] = value
 	}
-	if i := bytes.LastIndexByte(received, ';'); i >= 0 {
-		f.Received = ParseDate(text(&buf, received[i+1:]))
+	f.show(&values)
+	if received := values[receivedTrace]; len(received) > 0 {
+		if i := bytes.LastIndexByte(received, ';'); i >= 0 {
+			var buf [maxValue]byte
+			f.Received = ParseDate(string(appendText(buf[:0], received[i+1:])))
+		}
 	}
 	if f.Received.IsZero() && f.Date != "" {
 		f.Received = ParseDate(f.Date)
 	}
 	return f
+}
+
+// show makes the fields of their values: parts of one string, since there are
+// as many of it as there are messages.
+func (f *Fields) show(values *[wanted][]byte) {
+	var buf [4 * maxValue]byte
+	all := buf[:0]
+	var ends [4]int
+	for i, k := range [...]kind{messageID, from, date, returnPath} {
+		all = appendText(all, values[k])
+		ends[i] = len(all)
+	}
+	shown := string(all)
+	f.MessageID, f.From, f.Date = shown[:ends[0]], shown[ends[0]:ends[1]], shown[ends[1]:ends[2]]
+	f.ReturnPath = address(shown[ends[2]:])
 }
 
 var colon = []byte(":")
@@ -151,10 +158,11 @@ func trimEOL(line []byte) []byte {
 	return bytes.TrimSuffix(line, []byte("\r"))
 }
 
-// text unfolds a field's value (RFC 5322 §2.2.3) and makes it fit to be shown.
-func text(buf *[maxValue]byte, value []byte) string {
+// appendText unfolds a field's value (RFC 5322 §2.2.3), makes it fit to be
+// shown and appends it, maxValue octets at the most.
+func appendText(out, value []byte) []byte {
 	value = bytes.TrimSpace(value)
-	out := buf[:0]
+	most := len(out) + maxValue
 	for len(value) > 0 {
 		r, octets := utf8.DecodeRune(value) // of an invalid octet: U+FFFD
 		value = value[octets:]
@@ -164,12 +172,12 @@ func text(buf *[maxValue]byte, value []byte) string {
 			}
 			r = ' '
 		}
-		if len(out)+utf8.RuneLen(r) > len(buf) {
+		if len(out)+utf8.RuneLen(r) > most {
 			break
 		}
 		out = utf8.AppendRune(out, r)
 	}
-	return string(out)
+	return out
 }
 
 // address takes the brackets off an address.

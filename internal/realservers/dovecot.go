@@ -27,6 +27,24 @@ type Dovecot struct {
 // StartDovecot runs Dovecot for the users until the test ends.
 func StartDovecot(t testing.TB, users ...string) *Dovecot {
 	t.Helper()
+	return startDovecot(t, dovecotMore{}, users)
+}
+
+// StartDovecotWith is StartDovecot with more lines of configuration, which come
+// last and so win.
+func StartDovecotWith(t testing.TB, more string, users ...string) *Dovecot {
+	t.Helper()
+	return startDovecot(t, dovecotMore{config: more}, users)
+}
+
+// dovecotMore is what a Dovecot has besides.
+type dovecotMore struct {
+	config string // after the rest of the configuration
+	fields string // of each user's entry, with @USER@ for the name
+}
+
+func startDovecot(t testing.TB, more dovecotMore, users []string) *Dovecot {
+	t.Helper()
 	need(t, "dovecot")
 	dir := tempDir(t)
 	d := &Dovecot{t: t, dir: dir, CAs: certificate(t, dir), CAFile: filepath.Join(dir, "ca.pem"),
@@ -35,13 +53,13 @@ func StartDovecot(t testing.TB, users ...string) *Dovecot {
 	d.Addr, d.TLSAddr = "127.0.0.1:"+plain, "127.0.0.1:"+secure
 	var passwd strings.Builder
 	for _, user := range users {
-		fmt.Fprintf(&passwd, "%s:{PLAIN}pw-%s::::::\n", user, user)
+		fmt.Fprintf(&passwd, "%s:{PLAIN}pw-%s::::::%s\n", user, user, strings.ReplaceAll(more.fields, "@USER@", user))
 		for _, sub := range []string{"tmp", "new", "cur"} {
 			d.mkdir(filepath.Join("home", user, "Maildir", sub))
 		}
 	}
 	write(t, filepath.Join(dir, "passwd"), []byte(passwd.String()))
-	write(t, filepath.Join(dir, "dovecot.conf"), []byte(strings.NewReplacer("@DIR@", dir, "@PLAIN@", plain, "@TLS@", secure).Replace(dovecotConfig)))
+	write(t, filepath.Join(dir, "dovecot.conf"), []byte(strings.NewReplacer("@DIR@", dir, "@PLAIN@", plain, "@TLS@", secure).Replace(dovecotConfig+more.config)))
 	d.start()
 	return d
 }

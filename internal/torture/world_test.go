@@ -12,6 +12,7 @@ import (
 	"popmigrate/internal/durable/durabletest"
 	"popmigrate/migrate"
 	"popmigrate/pop3"
+	"popmigrate/pop3/auth"
 	"popmigrate/pop3/pop3test"
 	"popmigrate/sinks"
 	"popmigrate/sinks/smtptest"
@@ -110,8 +111,8 @@ func (w *world) job(l *life) *migrate.Job {
 		SegmentOctets: 3000, FrameOctets: 600}
 	maildir := sinks.MaildirConfig{FS: w.fs, Dir: maildirDir}
 	account := migrate.Account{Name: "alice", User: "alice", Server: "memory:110", Host: "memory",
-		Connector: &migrate.POP3Source{Server: "memory:110", TLS: migrate.TLSNone, User: "alice", Dial: l.dialPOP,
-			Password: func(context.Context) (string, error) { return "secret", nil }},
+		Connector: &migrate.POP3Source{Server: "memory:110", TLS: migrate.TLSNone, Policy: auth.Policy{Cleartext: true}, Dial: l.dialPOP,
+			Login: auth.Credentials{User: "alice", Password: func(context.Context) (string, error) { return "secret", nil }}},
 		Sinks: []migrate.SinkSpec{
 			{Name: "archive", Kind: "mbox",
 				Open:     func(ctx context.Context, o sinks.Opening) (sinks.Sink, error) { return sinks.OpenMbox(ctx, mbox, o) },

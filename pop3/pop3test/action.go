@@ -1,5 +1,7 @@
 package pop3test
 
+import "time"
+
 // Action is what a rule does to the reply that is due. Actions are made by
 // the functions below and joined by All.
 type Action func(*reply)
@@ -19,11 +21,21 @@ type reply struct {
 	tick    func(closing <-chan struct{})
 	discard bool // what the client pipelined is lost
 
+	challenge func(n int, line string) string // AUTH
+	again     bool                            // AUTH: ask for ever
+
 	entries func([]Entry) []Entry     // STAT, LIST, UIDL
 	content func([]byte) []byte       // RETR, TOP
 	asIs    bool                      // RETR, TOP: no CRLF is added
-	view    func([]Message) []Message // OnLogin
+	view    func([]Message) []Message // OnLogin, RSET
 	update  *int                      // how many marks are carried out
+
+	asIsWhere func([]byte) bool   // asIs for such messages
+	downgrade func([]byte) []byte // RETR, TOP: of a session without UTF8
+
+	loneDots bool          // RETR, TOP: only a line of one dot is dot-stuffed
+	expire   bool          // what was retrieved is removed as if it was marked
+	late     time.Duration // until marks are carried out, behind the reply
 }
 
 // All joins actions; they apply in order.
@@ -111,16 +123,33 @@ func Call(f func()) Action {
 // waiting for its reply, as servers do that pass the connection on at login.
 func Discard() Action { return func(r *reply) { r.discard = true } }
 
+// Challenges changes the challenges of AUTH, counted from 1: the function has
+// the line without its CRLF, "+ " and base64, and returns what is sent. A line
+// that begins with +OK or -ERR ends the exchange there; it is no login.
+func Challenges(change func(n int, line string) string) Action {
+	return func(r *reply) { r.challenge = change }
+}
+
+// AskAgain makes AUTH send empty challenges without end where its last word
+// is due, until the client cancels.
+func AskAgain() Action { return func(r *reply) { r.again = true } }
+
 // Listing changes what STAT, LIST or UIDL shows, and nothing else. The
 // function may change and return its argument.
 func Listing(change func([]Entry) []Entry) Action {
-	return func(r *reply) { r.entries = change }
+	return func(r *reply) { r.entries = chain(r.entries, change) }
 }
 
 // Content changes what RETR or TOP sends, and nothing else. The function must
 // not change its argument. The result is dot-stuffed and ended properly.
 func Content(change func([]byte) []byte) Action {
-	return func(r *reply) { r.content = change }
+	return func(r *reply) { r.content = chain(r.content, change) }
+}
+
+// Downgraded is Content for sessions in which the client did not send UTF8
+// (RFC 6856).
+func Downgraded(change func([]byte) []byte) Action {
+	return func(r *reply) { r.downgrade = change }
 }
 
 // Short sends at most so many octets of the message, ended properly.
@@ -133,12 +162,17 @@ func Short(octets int) Action {
 // octets is the termination line alone.
 func AsIs() Action { return func(r *reply) { r.asIs = true } }
 
+// HalfStuffed escapes only lines that are one dot, as Citadel does; a client
+// takes the dot off all others.
+func HalfStuffed() Action { return func(r *reply) { r.loneDots = true } }
+
 // View changes what the session that OnLogin opens shows of the maildrop: the
-// messages' order, number, unique-ids, contents. What the function returns of
-// its argument, changed or not, can be deleted; a Message of its own making
-// is deleted in vain.
+// messages' order, number, unique-ids, octets, contents. What the function
+// returns of its argument, changed or not, can be deleted; a Message of its own
+// making is deleted in vain. With RSET the session has the maildrop as it then
+// is, viewed anew.
 func View(change func([]Message) []Message) Action {
-	return func(r *reply) { r.view = change }
+	return func(r *reply) { r.view = chain(r.view, change) }
 }
 
 // Marks is the number that tells Update to carry out all marks.
@@ -148,3 +182,19 @@ const Marks = -1
 // means all. On QUIT that is in place of carrying out all, OnDrop and on DELE
 // in place of carrying out none.
 func Update(marks int) Action { return func(r *reply) { r.update = &marks } }
+
+// UpdateLate carries marks out so long after QUIT was answered. Meanwhile the
+// maildrop is free.
+func UpdateLate(after time.Duration) Action { return func(r *reply) { r.late = after } }
+
+// Expire removes the messages that the session retrieved with those it marked,
+// as servers do that announce EXPIRE 0.
+func Expire() Action { return func(r *reply) { r.expire = true } }
+
+// chain is one change after another; first may be nil.
+func chain[T any](first, then func(T) T) func(T) T {
+	if first == nil {
+		return then
+	}
+	return func(value T) T { return then(first(value)) }
+}

@@ -24,6 +24,7 @@ type certificates struct {
 // issued is what certificates made.
 type issued struct {
 	authority *x509.Certificate
+	key       *ecdsa.PrivateKey // of the authority
 	config    *tls.Config
 }
 
@@ -73,7 +74,7 @@ func issue() (*issued, error) {
 		return nil, err
 	}
 	certificate := tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key, Leaf: leaf}
-	return &issued{authority, &tls.Config{Certificates: []tls.Certificate{certificate}}}, nil
+	return &issued{authority, authorityKey, &tls.Config{Certificates: []tls.Certificate{certificate}}}, nil
 }
 
 func sign(template, parent *x509.Certificate, signer *ecdsa.PrivateKey, key *ecdsa.PublicKey) (*x509.Certificate, error) {
@@ -86,6 +87,48 @@ func sign(template, parent *x509.Certificate, signer *ecdsa.PrivateKey, key *ecd
 		return nil, fmt.Errorf("parse certificate of %s: %w", template.Subject.CommonName, err)
 	}
 	return certificate, nil
+}
+
+// makeTLS returns what the server's side of all connections speaks: one
+// configuration, for its ticket keys are what lets clients resume.
+func (s *Server) makeTLS() (*tls.Config, error) {
+	made, err := s.tls.make()
+	if err != nil {
+		return nil, err
+	}
+	config := made.config.Clone()
+	if s.config.ClientCertificates {
+		config.ClientAuth, config.ClientCAs = tls.VerifyClientCertIfGiven, s.CertPool()
+	}
+	if s.config.ChangeTLS != nil {
+		s.config.ChangeTLS(config)
+	}
+	return config, nil
+}
+
+// ClientCertificate returns a certificate with which user can log in by
+// EXTERNAL, signed by the server's certification authority.
+func (s *Server) ClientCertificate(user string) (tls.Certificate, error) {
+	made, err := s.tls.make()
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("make key of %s: %w", user, err)
+	}
+	leaf, err := sign(&x509.Certificate{
+		SerialNumber: big.NewInt(3),
+		Subject:      pkix.Name{CommonName: user},
+		NotBefore:    validFrom,
+		NotAfter:     validUntil,
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, made.authority, made.key, &key.PublicKey)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key, Leaf: leaf}, nil
 }
 
 // CertPool returns a pool that holds nothing but the server's certification

@@ -6,7 +6,6 @@ import (
 	"crypto/md5"
 	"crypto/subtle"
 	"crypto/tls"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"strings"
@@ -44,48 +43,12 @@ func (s *session) serveAPOP(r *reply, args string) error {
 	})
 }
 
-// serveAuth answers AUTH PLAIN (RFC 5034, RFC 4616), with and without an
-// initial response, and the bare AUTH that lists mechanisms.
-func (s *session) serveAuth(r *reply, args string) error {
-	mechanism, response, initial := strings.Cut(args, " ")
-	switch {
-	case args == "":
-		return s.lines(r, "mechanisms follow", []string{"PLAIN"})
-	case !strings.EqualFold(mechanism, "PLAIN"):
-		return s.err(r, "unknown mechanism")
-	case response == "=":
-		response = ""
-	}
-	if !initial {
-		if _, err := s.out.WriteString("+ \r\n"); err != nil {
-			return err
-		}
-		line, err := s.readLine()
-		if err != nil {
-			return err
-		}
-		response = strings.TrimSuffix(line, "\r\n")
-		s.log("", response)
-		if response == "*" {
-			return s.err(r, "[AUTH] cancelled")
-		}
-	}
-	octets, err := base64.StdEncoding.DecodeString(response)
-	parts := strings.Split(string(octets), "\x00")
-	if err != nil || len(parts) != 3 {
-		return s.err(r, "malformed response")
-	}
-	identity, user, password := parts[0], parts[1], parts[2]
-	return s.login(r, user, func(secret string) bool {
-		return (identity == "" || identity == user) && equal(secret, password)
-	})
-}
-
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // login opens a session on the maildrop of user if the credentials are right,
 // no rule is against it and the maildrop is free.
 func (s *session) login(r *reply, user string, right func(secret string) bool) error {
+	s.name = user
 	o := occasion{command: OnLogin, connection: s.number}
 	m := s.server.Maildrop(user)
 	switch {
@@ -103,22 +66,35 @@ func (s *session) login(r *reply, user string, right func(secret string) bool) e
 	}
 	if o.command == OnRefusal {
 		s.server.record.refused(m)
-		return s.err(r, "[AUTH] authentication failed")
+		return s.turnAway(r, BadLogin)
 	}
 	number, messages, err := s.open(m)
 	if err != nil {
 		s.server.record.refused(m)
-		return s.err(r, err.Error())
+		return s.turnAway(r, err.Error())
 	}
+	s.maildrop, s.session = m, number
+	s.show(r, messages)
+	return s.ok(r, "maildrop locked and ready")
+}
+
+// show makes messages those of the session, as its view has them.
+func (s *session) show(r *reply, messages []Message) {
 	if r.view != nil {
 		messages = r.view(messages)
 	}
-	s.maildrop, s.session = m, number
 	s.messages = make([]listed, len(messages))
 	for i := range messages {
 		s.messages[i].Message = messages[i]
 	}
-	return s.ok(r, "maildrop locked and ready")
+}
+
+// turnAway refuses a login.
+func (s *session) turnAway(r *reply, reason string) error {
+	if err := s.err(r, reason); err != nil || !s.server.config.RefusalEnds {
+		return err
+	}
+	return errHangUp
 }
 
 // open locks the maildrop, for which it may wait.
@@ -159,7 +135,9 @@ func (s *session) capabilities() []string {
 	add("UIDL", "UIDL")
 	if !loggedIn {
 		add("USER", "USER")
-		add("AUTH", "SASL PLAIN")
+		if names := s.mechanisms(); len(names) > 0 {
+			add("AUTH", "SASL "+strings.Join(names, " "))
+		}
 		if !s.secure {
 			add("STLS", "STLS")
 		}
@@ -179,7 +157,7 @@ func (s *session) serveSTLS(r *reply, _ string) error {
 // startTLS makes the connection a TLS connection. What was said in the clear
 // is forgotten (RFC 2595 section 4).
 func (s *session) startTLS() error {
-	made, err := s.server.tls.make()
+	config, err := s.server.tlsConfig()
 	if err != nil {
 		return err
 	}
@@ -190,7 +168,7 @@ func (s *session) startTLS() error {
 	if len(injected) > 0 {
 		s.logInjected(string(injected))
 	}
-	conn := tls.Server(s.raw, made.config)
+	conn := tls.Server(s.raw, config)
 	if err := conn.Handshake(); err != nil {
 		var notTLS tls.RecordHeaderError
 		if errors.As(err, &notTLS) {

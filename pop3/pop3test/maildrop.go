@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Message is a message of a maildrop. Its content is shared, never copied: it
@@ -17,6 +18,15 @@ type Message struct {
 	// Content is the message in wire form, without dot-stuffing: RETR gives
 	// these octets and, where they do not end in CRLF, a CRLF after them.
 	Content []byte
+
+	// Octets is what the scan listing shows, where that is not the octets of
+	// Content: 0 means those, a negative number none.
+	Octets int64
+
+	// For views of servers that remember: in how many sessions the message was
+	// listed before, and how many of those that ended with QUIT retrieved it.
+	Listed    int
+	Retrieved int
 
 	key int64 // identifies the delivered message, whatever a View makes of it; 0 where it was never delivered
 }
@@ -33,7 +43,9 @@ type Maildrop struct {
 	messages []Message
 	lastKey  int64
 	shared   bool
+	lastQuit time.Time
 	witness  func(expunged []Message)
+	listener func(message Message, octets []byte)
 	stats    Stats
 }
 
@@ -85,6 +97,9 @@ func (m *Maildrop) UniqueIDs() []string {
 // go before those of the server.
 func (m *Maildrop) SetRules(rules ...Rule) { m.rules.set(rules) }
 
+// Struck returns how often each of the maildrop's rules has struck.
+func (m *Maildrop) Struck() []int { return m.rules.struck() }
+
 // SetPassword changes the password for logins to come.
 func (m *Maildrop) SetPassword(password string) {
 	m.mu.Lock()
@@ -107,6 +122,21 @@ func (m *Maildrop) SetWitness(witness func(expunged []Message)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.witness = witness
+}
+
+// SetListener has listener called with each message that RETR is about to send,
+// and the octets that follow the status line: dot-stuffed, termination line and
+// all, whether or not they arrive. It runs on the session's goroutine.
+func (m *Maildrop) SetListener(listener func(message Message, octets []byte)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.listener = listener
+}
+
+func (m *Maildrop) listening() func(message Message, octets []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.listener
 }
 
 // Stats returns what the maildrop counted; its connections are not counted.
@@ -139,8 +169,9 @@ func (m *Maildrop) refuse() {
 
 // The reasons not to open a session, as the text after -ERR.
 var (
-	errLocked   = errors.New("[IN-USE] maildrop is locked by another session")
-	errSessions = errors.New("[IN-USE] too many sessions of this user")
+	errLocked   = errors.New(Locked)
+	errSessions = errors.New(ManySessions)
+	errTooSoon  = errors.New(TooSoon)
 )
 
 // open locks the maildrop for a session, which it numbers, and returns the
@@ -154,9 +185,41 @@ func (m *Maildrop) open() (session int, messages []Message, err error) {
 		return 0, nil, errLocked
 	case most > 0 && m.stats.Sessions >= most:
 		return 0, nil, errSessions
+	case !m.lastQuit.IsZero() && time.Since(m.lastQuit) < m.server.config.LoginDelay:
+		return 0, nil, errTooSoon
 	}
 	m.stats.login()
-	return m.stats.Logins, slices.Clone(m.messages), nil
+	messages = slices.Clone(m.messages)
+	for i := range m.messages {
+		m.messages[i].Listed++
+	}
+	return m.stats.Logins, messages, nil
+}
+
+// remember notes what a session retrieved that ends with QUIT.
+func (m *Maildrop) remember(session []listed) {
+	retrieved := map[int64]bool{}
+	for i := range session {
+		if session[i].retrieved {
+			retrieved[session[i].key] = true
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lastQuit = time.Now()
+	for i := range m.messages {
+		if retrieved[m.messages[i].key] {
+			m.messages[i].Retrieved++
+		}
+	}
+}
+
+// listed returns what the scan listing shows as a message's octets.
+func (m *Message) listed() int64 {
+	if m.Octets != 0 {
+		return m.Octets
+	}
+	return int64(len(m.Content))
 }
 
 // release ends a session.

@@ -1,6 +1,9 @@
 package pop3test
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // The occasions other than commands on which a rule can strike.
 const (
@@ -68,13 +71,14 @@ type ruleSet struct {
 	mu    sync.Mutex
 	rules []Rule
 	fits  []int
+	hits  []int // how often each struck
 }
 
 func (s *ruleSet) set(rules []Rule) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rules = rules
-	s.fits = make([]int, len(rules))
+	s.fits, s.hits = make([]int, len(rules)), make([]int, len(rules))
 }
 
 // strike returns the action of the rule that strikes on an occasion.
@@ -89,8 +93,15 @@ func (s *ruleSet) strike(o *occasion) (do Action, struck bool) {
 		s.fits[i]++
 		n := s.fits[i] - rule.Skip
 		if n > 0 && (rule.Times == 0 || n <= rule.Times) {
+			s.hits[i]++
 			return rule.Do, true
 		}
 	}
 	return nil, false
+}
+
+func (s *ruleSet) struck() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.hits)
 }

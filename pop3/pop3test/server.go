@@ -21,6 +21,7 @@ package pop3test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -49,6 +50,23 @@ type Config struct {
 	Capabilities         []string
 	LoggedInCapabilities []string
 
+	// Mechanisms are the SASL names that AUTH knows and CAPA lists, of those
+	// that Mechanisms returns; nil means PLAIN alone. Those that need TLS are
+	// listed behind TLS only.
+	Mechanisms []string
+
+	// Masters may log in as every user, by mechanisms that carry an identity:
+	// names and passwords.
+	Masters map[string]string
+
+	// ClientCertificates asks for certificates in the TLS handshake, which
+	// EXTERNAL needs.
+	ClientCertificates bool
+
+	// ChangeTLS changes what the server's side of a connection speaks: the
+	// versions, the certificate. nil means that nothing is changed.
+	ChangeTLS func(*tls.Config)
+
 	// MaxConnections bounds the open connections; one more is given
 	// FullReply, a line such as "-ERR too many connections", and closed
 	// ("": closed without a greeting). 0 means no bound.
@@ -58,6 +76,41 @@ type Config struct {
 	// MaxUserSessions bounds the sessions of one shared maildrop; 0 means no
 	// bound.
 	MaxUserSessions int
+
+	// Phrases are what the server says in place of its own words: a whole line
+	// without its end. The key is a command in upper case, for its +OK, or one
+	// of the texts after -ERR, such as NoMessage. Of {command}, {user},
+	// {number} (the first argument), {octets} (listed, of that message), {count}
+	// and {total} (messages without a mark and their octets) the line is given
+	// the values.
+	Phrases map[string]string
+
+	// Habits are rules that are always in force: every one that fits acts, in
+	// order, and what SetRules says acts on top. Their counts mean nothing.
+	Habits []Rule
+
+	// Shared lets several sessions into each maildrop; see Maildrop.SetShared.
+	Shared bool
+
+	// RefusalEnds closes the line behind a refused login.
+	RefusalEnds bool
+
+	// LoginDelay is the least time between QUIT and the next login to a
+	// maildrop (RFC 2449 section 6.5).
+	LoginDelay time.Duration
+
+	// LockLingers is how long a maildrop stays locked behind a dropped line.
+	LockLingers time.Duration
+
+	// IdleTime is how long a client may be silent before the server closes the
+	// line; 0 means for ever.
+	IdleTime time.Duration
+
+	// LineOctets is the longest command line with its line end; 0 means 16
+	// KiB. A longer one ends the session; where LineBans, no client is
+	// served any more.
+	LineOctets int
+	LineBans   bool
 
 	// LockWait is how long a login waits for a maildrop that another session
 	// has locked. 0 means not at all: then a client that drops its line and
@@ -80,12 +133,15 @@ type Server struct {
 	record record
 	tls    *certificates
 
+	tlsConfig func() (*tls.Config, error) // once
+
 	ctx     context.Context // until Close
 	cancel  context.CancelFunc
 	serving sync.WaitGroup // accept loop and connections
 
 	mu        sync.Mutex
 	closed    bool
+	banished  bool
 	listeners []net.Listener
 	conns     map[net.Conn]struct{}
 	maildrops map[string]*Maildrop
@@ -94,7 +150,7 @@ type Server struct {
 // NewServer returns a server that has no listener yet. It does no I/O.
 func NewServer(config Config) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Server{
+	s := &Server{
 		config:    config,
 		record:    newRecord(config),
 		tls:       newCertificates(),
@@ -103,6 +159,8 @@ func NewServer(config Config) *Server {
 		conns:     map[net.Conn]struct{}{},
 		maildrops: map[string]*Maildrop{},
 	}
+	s.tlsConfig = sync.OnceValues(s.makeTLS)
+	return s
 }
 
 // Start returns a server that listens on a free port of 127.0.0.1, or of [::1]
@@ -157,7 +215,7 @@ func (s *Server) Pipe() net.Conn {
 // AddMaildrop adds a maildrop, or replaces the one of the same user for
 // sessions to come.
 func (s *Server) AddMaildrop(user, password string, messages ...Message) *Maildrop {
-	m := &Maildrop{User: user, password: password, server: s}
+	m := &Maildrop{User: user, password: password, server: s, shared: s.config.Shared}
 	m.Deliver(messages...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -220,7 +278,7 @@ func (s *Server) accept(listener net.Listener) {
 func (s *Server) Serve(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed || s.banished {
 		conn.Close()
 		return
 	}
@@ -234,6 +292,28 @@ func (s *Server) Serve(conn net.Conn) {
 		delete(s.conns, conn)
 		s.mu.Unlock()
 		s.record.disconnected()
+	})
+}
+
+// banish shuts the client out that sent too long a line, if the server does that.
+func (s *Server) banish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.banished = s.config.LineBans
+}
+
+// later does something after a while, unless the server is closed before.
+func (s *Server) later(after time.Duration, do func()) {
+	if after <= 0 {
+		do()
+		return
+	}
+	s.serving.Go(func() {
+		select {
+		case <-time.After(after):
+			do()
+		case <-s.ctx.Done():
+		}
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -30,7 +31,11 @@ type session struct {
 	secure    bool   // conn is TLS
 	upgrade   bool   // conn will be TLS once the reply to STLS is sent
 	timestamp string // of the greeting, for APOP; "" where there is none
+	utf8      bool   // UTF8 was served
 	user      string // what USER said
+	name      string // of the login that was tried last
+	keyword   string // the command under way, in upper case
+	argument  int    // its first argument, 0 where that is no number
 	quit      bool   // QUIT was served
 
 	// In the TRANSACTION state:
@@ -43,7 +48,8 @@ type session struct {
 // listed is a message as the session has it.
 type listed struct {
 	Message
-	marked bool
+	marked    bool
+	retrieved bool // by RETR, in this session
 }
 
 func newSession(server *Server, conn net.Conn, number int) *session {
@@ -140,12 +146,14 @@ func (s *session) greet() error {
 	if text == "" {
 		text = "POP3 server ready"
 	}
-	if s.server.knows("APOP") {
+	if s.timestamp = timestamp.FindString(text); s.timestamp == "" && s.server.knows("APOP") {
 		s.timestamp = fmt.Sprintf("<%d.%d.%d@localhost>", os.Getpid(), s.number, time.Now().UnixNano())
 		text += " " + s.timestamp
 	}
 	return s.reply(OnGreeting, 0, func(r *reply) error { return s.ok(r, text) })
 }
+
+var timestamp = regexp.MustCompile(`<[^ <>]+@[^ <>]+>`)
 
 // readLine returns the next command line with its line end. Replies are sent
 // before it waits for octets.
@@ -156,9 +164,20 @@ func (s *session) readLine() (string, error) {
 			return "", err
 		}
 	}
+	config := &s.server.config
+	if config.IdleTime > 0 {
+		s.raw.SetReadDeadline(time.Now().Add(config.IdleTime))
+	}
 	line, err := s.in.ReadSlice('\n')
-	if errors.Is(err, bufio.ErrBufferFull) {
-		s.out.WriteString("-ERR line too long\r\n")
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		if said := s.phrase(Idle); said != "" {
+			s.out.WriteString(said + "\r\n")
+		}
+		return "", errHangUp
+	case errors.Is(err, bufio.ErrBufferFull), err == nil && config.LineOctets > 0 && len(line) > config.LineOctets:
+		s.server.banish()
+		s.err(&reply{}, LineTooLong)
 		return "", errHangUp
 	}
 	return string(line), err
@@ -172,16 +191,17 @@ func (s *session) command(line string) error {
 	s.log(keyword, text)
 	command, known := commands[keyword]
 	number, _ := strconv.Atoi(firstWord(args))
+	s.keyword, s.argument = keyword, number
 	return s.reply(keyword, number, func(r *reply) error {
 		switch {
 		case !ended:
 			return s.err(r, "line must end in CRLF")
 		case !known || !s.server.knows(keyword):
-			return s.err(r, "unknown command")
+			return s.err(r, UnknownCommand)
 		case command.when == beforeLogin && s.maildrop != nil:
-			return s.err(r, "already logged in")
+			return s.err(r, LoggedIn)
 		case command.when == afterLogin && s.maildrop == nil:
-			return s.err(r, "log in first")
+			return s.err(r, LogInFirst)
 		}
 		return command.serve(s, r, args)
 	})
@@ -225,14 +245,23 @@ func (s *session) reply(command string, number int, serve func(r *reply) error) 
 // strike lets a rule act on a reply of which nothing was sent yet. Where it
 // says so, time passes before strike returns.
 func (s *session) strike(r *reply, command string, number int) {
+	s.strikeOn(r, s.maildrop, command, number)
+}
+
+func (s *session) strikeOn(r *reply, m *Maildrop, command string, number int) {
 	o := occasion{command: command, number: number, connection: s.number, session: s.session}
 	if number > 0 && number <= len(s.messages) {
 		o.uniqueID = s.messages[number-1].UniqueID
 	}
-	s.strikeAt(r, s.maildrop, &o)
+	s.strikeAt(r, m, &o)
 }
 
 func (s *session) strikeAt(r *reply, m *Maildrop, o *occasion) {
+	for i := range s.server.config.Habits {
+		if habit := &s.server.config.Habits[i]; habit.fits(o) {
+			habit.Do(r)
+		}
+	}
 	var do Action
 	struck := false
 	if m != nil {
@@ -272,50 +301,31 @@ func (s *session) forever(r *reply) error {
 	return nil
 }
 
-// ok sends a positive status line.
-func (s *session) ok(r *reply, text string) error { return s.status(r, "+OK", text) }
-
-// err sends a negative status line.
-func (s *session) err(r *reply, text string) error { return s.status(r, "-ERR", text) }
-
-func (s *session) status(r *reply, indicator, text string) error {
-	if r.before != "" {
-		if _, err := s.out.WriteString(r.before); err != nil {
-			return err
-		}
-	}
-	if r.status != "" {
-		indicator, text = r.status, ""
-	}
-	s.out.WriteString(indicator)
-	if text != "" {
-		s.out.WriteString(" ")
-		s.out.WriteString(text)
-	}
-	if _, err := s.out.WriteString("\r\n"); err != nil {
-		return err
-	}
-	return s.forever(r)
-}
-
 // leave ends the session on the maildrop, if there is one.
 func (s *session) leave() {
 	if s.maildrop == nil {
 		return
 	}
-	if !s.quit {
-		var r reply
-		s.strike(&r, OnDrop, 0)
-		if r.update != nil {
-			s.update(*r.update)
-		}
-	}
-	s.server.record.closed(s.maildrop)
+	m := s.maildrop
 	s.maildrop = nil
+	if s.quit {
+		s.server.record.closed(m)
+		return
+	}
+	var r reply
+	s.strikeOn(&r, m, OnDrop, 0)
+	if r.update != nil {
+		s.update(m, &r, 0)
+	}
+	s.server.later(s.server.config.LockLingers, func() { s.server.record.closed(m) })
 }
 
-// update carries out so many of the session's marks, all where it is negative.
-func (s *session) update(marks int) {
+// update carries out the session's marks: as many as a rule says, else so many;
+// all where that is negative.
+func (s *session) update(m *Maildrop, r *reply, marks int) {
+	if r.update != nil {
+		marks = *r.update
+	}
 	if marks < 0 || marks > len(s.marks) {
 		marks = len(s.marks)
 	}
@@ -323,7 +333,12 @@ func (s *session) update(marks int) {
 	for _, i := range s.marks[:marks] {
 		keys[s.messages[i].key] = true
 	}
-	s.maildrop.expunge(keys)
+	for i := range s.messages {
+		if r.expire && s.messages[i].retrieved {
+			keys[s.messages[i].key] = true
+		}
+	}
+	s.server.later(r.late, func() { m.expunge(keys) })
 }
 
 func firstWord(args string) string {

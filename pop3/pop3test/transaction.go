@@ -1,6 +1,7 @@
 package pop3test
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -34,6 +35,7 @@ var commands = map[string]struct {
 	"TOP":  {afterLogin, (*session).serveTop},
 	"DELE": {afterLogin, (*session).serveDele},
 	"NOOP": {afterLogin, (*session).serveNoop},
+	"UTF8": {always, (*session).serveUTF8},
 	"RSET": {afterLogin, (*session).serveRset},
 }
 
@@ -42,7 +44,7 @@ func (s *session) entries(r *reply) []Entry {
 	entries := make([]Entry, 0, len(s.messages))
 	for i := range s.messages {
 		if m := &s.messages[i]; !m.marked {
-			entries = append(entries, Entry{i + 1, m.UniqueID, int64(len(m.Content))})
+			entries = append(entries, Entry{i + 1, m.UniqueID, m.listed()})
 		}
 	}
 	if r.entries != nil {
@@ -57,7 +59,7 @@ func (s *session) serveStat(r *reply, _ string) error {
 	for _, entry := range entries {
 		octets += max(entry.Octets, 0)
 	}
-	return s.ok(r, fmt.Sprintf("%d %d", len(entries), octets))
+	return s.say(r, "STAT", "+OK", fmt.Sprintf("%d %d", len(entries), octets))
 }
 
 func (s *session) serveList(r *reply, args string) error {
@@ -75,10 +77,10 @@ func (s *session) listing(r *reply, args, text string, line func([]byte, Entry) 
 		number, err := strconv.Atoi(args)
 		for _, entry := range entries {
 			if err == nil && entry.Number == number {
-				return s.ok(r, string(line(nil, entry)))
+				return s.say(r, "", "+OK", string(line(nil, entry)))
 			}
 		}
-		return s.err(r, "no such message")
+		return s.err(r, NoMessage)
 	}
 	if err := s.ok(r, text); err != nil {
 		return err
@@ -113,11 +115,11 @@ func (s *session) lines(r *reply, text string, lines []string) error {
 func (s *session) message(number string) (m *listed, index int, reason string) {
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 1 || n > len(s.messages) {
-		return nil, 0, "no such message"
+		return nil, 0, NoMessage
 	}
 	m = &s.messages[n-1]
 	if m.marked {
-		return nil, 0, "message is deleted"
+		return nil, 0, Deleted
 	}
 	return m, n - 1, ""
 }
@@ -127,6 +129,7 @@ func (s *session) serveRetr(r *reply, args string) error {
 	if m == nil {
 		return s.err(r, reason)
 	}
+	m.retrieved = true
 	return s.send(r, m, func(content []byte) []byte { return content })
 }
 
@@ -146,7 +149,7 @@ func (s *session) serveTop(r *reply, args string) error {
 // send answers with a part of a message.
 func (s *session) send(r *reply, m *listed, part func([]byte) []byte) error {
 	if !s.maildrop.holds(m.key) {
-		return s.err(r, "message is gone")
+		return s.err(r, Vanished)
 	}
 	content := part(m.Content)
 	if err := s.ok(r, strconv.Itoa(len(content))+" octets"); err != nil {
@@ -155,7 +158,19 @@ func (s *session) send(r *reply, m *listed, part func([]byte) []byte) error {
 	if r.content != nil {
 		content = r.content(content)
 	}
-	return writeMessage(s.out, content, r.asIs)
+	if r.downgrade != nil && !s.utf8 {
+		content = r.downgrade(content)
+	}
+	r.asIs = r.asIs || r.asIsWhere != nil && r.asIsWhere(content)
+	listener := s.maildrop.listening()
+	if listener == nil || s.keyword != "RETR" {
+		return writeMessage(s.out, content, r.asIs, r.loneDots)
+	}
+	var sent bytes.Buffer
+	writeMessage(&sent, content, r.asIs, r.loneDots)
+	listener(m.Message, sent.Bytes())
+	_, err := s.out.Write(sent.Bytes())
+	return err
 }
 
 func (s *session) serveDele(r *reply, args string) error {
@@ -166,9 +181,20 @@ func (s *session) serveDele(r *reply, args string) error {
 	m.marked = true
 	s.marks = append(s.marks, index)
 	if r.update != nil {
-		s.update(*r.update)
+		s.update(s.maildrop, r, 0)
 	}
 	return s.ok(r, "message marked")
+}
+
+// serveUTF8 answers UTF8 (RFC 6856 section 2), where the capabilities have it.
+func (s *session) serveUTF8(r *reply, _ string) error {
+	for _, line := range s.capabilities() {
+		if firstWord(line) == "UTF8" {
+			s.utf8 = true
+			return s.ok(r, "UTF8 enabled")
+		}
+	}
+	return s.err(r, UnknownCommand)
 }
 
 func (s *session) serveNoop(r *reply, _ string) error { return s.ok(r, "") }
@@ -178,6 +204,9 @@ func (s *session) serveRset(r *reply, _ string) error {
 		s.messages[i].marked = false
 	}
 	s.marks = nil
+	if r.view != nil {
+		s.show(r, s.maildrop.Contents())
+	}
 	return s.ok(r, "marks removed")
 }
 
@@ -185,11 +214,8 @@ func (s *session) serveRset(r *reply, _ string) error {
 // 1939 section 6).
 func (s *session) serveQuit(r *reply, _ string) error {
 	if s.maildrop != nil {
-		marks := Marks
-		if r.update != nil {
-			marks = *r.update
-		}
-		s.update(marks)
+		s.maildrop.remember(s.messages)
+		s.update(s.maildrop, r, Marks)
 	}
 	return s.ok(r, "goodbye")
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"slices"
 )
 
 // ending is how a connection ends before its time.
@@ -148,8 +149,17 @@ var (
 
 // writeMessage sends content dot-stuffed and with its termination line (RFC
 // 1939 section 3). Lines are those that CRLF ends; every other octet is sent
-// as it is. Unless asIs, content that does not end in CRLF is given one.
-func writeMessage(w io.Writer, content []byte, asIs bool) error {
+// as it is. Unless asIs, content that does not end in CRLF is given one. With
+// loneDots only lines that are one dot are stuffed.
+func writeMessage(w io.Writer, content []byte, asIs, loneDots bool) error {
+	if loneDots {
+		content = bytes.ReplaceAll(content, []byte("\r\n.\r\n"), []byte("\r\n..\r\n"))
+		if !asIs && !bytes.HasSuffix(content, crlf) {
+			content = slices.Concat(content, crlf)
+		}
+		_, err := w.Write(slices.Concat(content, termination))
+		return err
+	}
 	ended := asIs || bytes.HasSuffix(content, crlf)
 	rest := content
 	if bytes.HasPrefix(rest, dot) {

@@ -8,7 +8,7 @@
 # want csv-rows.csv:10,7: password_env: Unusable password: The environment variable UNSET_GUS is not set.
 # want csv-rows.csv:11,8: password_file: Unusable password: file("missing-file") cannot be read: stat
 # want csv-rows.csv:12,15: server: Wrong server: Expected host or host:port.
-# want csv-rows.csv:13,17: source: Unknown source: No source of this job has the name "elsewhere".
+# want csv-rows.csv:13,17: source: Unknown source: No source of this job has the name that stands here.
 # want csv-rows.csv:14,2: user: Unusable characters: The value contains control characters or is not UTF-8.
 # want csv-rows.csv:15,6: password: Unusable password: It contains a line end or NUL.
 job "a" {

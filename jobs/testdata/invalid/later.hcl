@@ -1,29 +1,13 @@
-# want later.hcl:11,14: Not supported yet: Presets are not supported yet by this version.
-# want later.hcl:12,5: Not supported yet: oauth2 logins are not supported yet by this version.
-# want later.hcl:16,3: Not supported yet: Sources of kind "kpop" are not supported yet by this version.
-# want later.hcl:26,14: Not supported yet: Presets are not supported yet by this version.
+# want later.hcl:8,3: Not supported yet: Sources of kind "pop2" are not supported yet by this version.
 job "a" {
   account "x" {
-    source = "campus"
+    source   = "campus"
+    password = "x"
   }
-  account "y" {}
-  source "pop3" {
-    preset = "microsoft"
-    oauth2 {
-      grant = "device_code"
-    }
-  }
-  source "kpop" {
-    name            = "campus"
-    server          = "kpop.example.edu"
-    allow_cleartext = true
-    kerberos {
-      principal = "migrate@EXAMPLE.EDU"
-    }
-  }
-  source "pop3" {
-    name   = "m365"
-    preset = "microsoft"
+  source "pop3" { server = "pop.example.net" }
+  source "pop2" {
+    name   = "campus"
+    server = "old.example.edu"
   }
   sink "mbox" "archive" {
     dir = "archive"
