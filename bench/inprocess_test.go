@@ -75,7 +75,7 @@ func assemble(b *testing.B, addr string, sink migrate.SinkSpec) (*migrate.Job, *
 	if err != nil {
 		b.Fatal(err)
 	}
-	source := &migrate.POP3Source{Server: addr, TLS: migrate.TLSNone, Pipelining: pop3.PipelineAuto,
+	source := &migrate.POP3Source{Server: addr, TLS: migrate.TLSNone, Pipelining: pop3.PipelineAuto, Policy: auth.Policy{Cleartext: true},
 		Login: auth.Credentials{User: "alice", Password: func(context.Context) (string, error) { return "secret", nil }}}
 	job := &migrate.Job{Name: "bench", Accounts: []migrate.Account{{Name: "alice", User: "alice", Connector: source,
 		Server: addr, Host: "127.0.0.1", Sinks: []migrate.SinkSpec{sink}}}}

@@ -264,6 +264,55 @@ func TestNoUniqueIDs(t *testing.T) {
 	b.holds(all...)
 }
 
+// A message that was marked in a session without unique-ids, and stayed, is
+// neither gone nor another one when it is listed under its own again: not
+// though one that is known beside it shows that unique-ids are stable, and not
+// though both were listed in an earlier session.
+func TestMarkedWithoutUniqueID(t *testing.T) {
+	t.Run("not come to before", func(t *testing.T) { markedWithoutUniqueID(t, false) })
+	t.Run("refused before", func(t *testing.T) { markedWithoutUniqueID(t, true) })
+}
+
+func markedWithoutUniqueID(t *testing.T, refused bool) {
+	b := newBench(t, pop3test.Config{}, message(0))
+	b.run()
+	b.drop.Deliver(message(1), message(2), message(3))
+	b.job.Delete = DeleteVerified
+	b.job.Limits.SliceMessages = 1
+	b.source.Pipelining = pop3.PipelineOff
+	first := b.commands("QUIT") + 1
+	order := func(uids ...int) pop3test.Action {
+		return pop3test.View(func(messages []pop3test.Message) (view []pop3test.Message) {
+			for _, n := range uids {
+				for _, m := range messages {
+					if m.UniqueID == message(n).UniqueID {
+						view = append(view, m)
+					}
+				}
+			}
+			return view
+		})
+	}
+	stays := pop3test.Instead("+OK but not done")
+	atFirst := order(3, 2, 1, 0)
+	if refused {
+		atFirst = order(1, 3, 2, 0)
+	}
+	b.drop.SetRules(
+		pop3test.Rule{Command: pop3test.OnLogin, Session: first, Do: atFirst},
+		pop3test.Rule{Command: pop3test.OnLogin, Session: first + 1, Do: order(1, 2, 3, 0)},
+		pop3test.Rule{Command: pop3test.OnLogin, Do: order(3, 2, 1, 0)},
+		pop3test.Rule{Command: "DELE", Session: first, Message: 4, Do: stays},
+		pop3test.Rule{Command: "RETR", Session: first, UniqueID: message(1).UniqueID, Do: pop3test.Instead("-ERR not now")},
+		pop3test.Rule{Command: "UIDL", Session: first + 1, Do: pop3test.Instead("-ERR not now")},
+		pop3test.Rule{Command: "DELE", Session: first + 1, Do: stays})
+	want(t, b.run(), map[string]int64{"known": 1, "stored": 3, "gone": 4, "kept": 0})
+	b.holds(mail(4)...)
+	if n := len(b.drop.Contents()); n != 0 {
+		t.Errorf("%d left", n)
+	}
+}
+
 // Volatile header fields that a server writes in do not make a message new.
 func TestVolatileHeaders(t *testing.T) {
 	all := mail(5)

@@ -3,6 +3,7 @@ package migrate
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"popmigrate/checkpoint"
 )
@@ -30,7 +31,7 @@ func (v *visit) review(ctx context.Context) error {
 		v.countLate()
 		return nil
 	}
-	credible, err := v.credible(ctx)
+	credible, err := v.credible(ctx, pending)
 	if err != nil {
 		return err
 	}
@@ -44,7 +45,7 @@ func (v *visit) review(ctx context.Context) error {
 				v.pending = append(v.pending, v.setMark(record, checkpoint.Kept, 0, m.Mark.Reply))
 				v.reck.count(func(c *Counts) { c.Kept++ })
 			}
-		case credible && (!uidListed || v.drop.Weak):
+		case credible.of(m) && (!uidListed || v.drop.Weak):
 			v.pending = append(v.pending, v.setMark(record, checkpoint.Gone, 0, m.Mark.Reply))
 			v.reck.count(func(c *Counts) { c.Gone++ })
 		}
@@ -73,33 +74,56 @@ func (v *visit) present() (n int) {
 	return n
 }
 
-// credible tells whether the absence of a unique-id from this listing means
-// that the message is gone. It does where every listed message was tied to a
+// credibility is what the absence of messages from a listing proves.
+type credibility struct {
+	all  bool // every listed message was tied to a record or is a stranger
+	uids bool // unique-ids are what they were, so that one that is absent is gone
+}
+
+// of tells whether a message that the listing lacks is gone. One that was
+// marked in a session without unique-ids may be listed under one now.
+func (c credibility) of(m *checkpoint.Message) bool {
+	return c.all || c.uids && m.UniqueID != ""
+}
+
+// credible tells whether the absence of pending records from this listing means
+// that they are gone. It does where every listed message was tied to a
 // record, or where the maildrop's unique-ids have shown themselves to be
 // stable. A listing in which nothing is known may only be renumbered: then
 // every message is read and compared.
-func (v *visit) credible(ctx context.Context) (bool, error) {
-	var unknown []int
+func (v *visit) credible(ctx context.Context, pending []int) (credibility, error) {
+	found := credibility{uids: !v.drop.Weak && v.stable > 0}
+	unknown := v.unknown(pending)
+	found.all = len(unknown) == 0
+	enough := func(record int) bool { return found.of(&v.drop.Messages[record]) }
+	if !v.audit || !slices.ContainsFunc(pending, func(record int) bool { return !enough(record) }) {
+		return found, nil // while the work goes on, strangers were asked for and did not come
+	}
+	all, err := v.compare(ctx, unknown)
+	found.all = all
+	return found, err
+}
+
+// unknown returns the entries that might be one of the pending records.
+func (v *visit) unknown(pending []int) (unknown []int) {
+	nameless := slices.ContainsFunc(pending, func(record int) bool { return v.drop.Messages[record].UniqueID == "" })
 	for i, record := range v.record {
 		e := v.listing.Entries[i]
-		// One that failed before under this unique-id is no stranger, though
-		// it has no record.
-		failedBefore := e.UniqueID != "" && !v.drop.Weak && v.attempts.count(hint{e.UniqueID, e.Octets}) > 0
+		// One that failed before under this unique-id has no record, unless it
+		// got one in a session without unique-ids.
+		failedBefore := e.UniqueID != "" && !nameless && !v.drop.Weak && v.attempts.count(hint{e.UniqueID, e.Octets}) > 0
 		// One that was set aside was read: it is none of those in the ledger.
 		aside := v.left[i].fate == Skipped
 		if record == noRecord && !failedBefore && !aside {
 			unknown = append(unknown, i)
 		}
 	}
-	if len(unknown) == 0 {
-		return true, nil
-	}
-	if !v.drop.Weak && v.stable > 0 {
-		return true, nil
-	}
-	if !v.audit {
-		return false, nil // they were asked for and did not come
-	}
+	return unknown
+}
+
+// compare reads messages that nothing is known of and ties them to the records
+// that are theirs. It tells whether that was possible for all of them.
+func (v *visit) compare(ctx context.Context, unknown []int) (bool, error) {
 	done := 0
 	print := newFingerprint()
 	for message, err := range v.session.Retrieve(ctx, v.all(unknown)) {

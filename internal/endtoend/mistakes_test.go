@@ -146,7 +146,7 @@ func TestSecretsStaySecretInCopy(t *testing.T) {
 	}
 	for _, right := range []bool{true, false} {
 		if !right {
-			v.echo(pop3test.OnLogin, "-ERR no,")
+			v.echo(pop3test.OnLogin, "-ERR [AUTH] no,")
 		}
 		for i, c := range []*exec.Cmd{
 			exec.Command(name, "copy", "pop://env@"+v.server.Addr(), "one", "--tls", "none", "--allow-cleartext"),

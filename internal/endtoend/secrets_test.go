@@ -202,7 +202,7 @@ func TestSecretsStaySecret(t *testing.T) {
 				exit int
 				set  func()
 			}{
-				{"refused", 7, func() { v.echo(pop3test.OnLogin, "-ERR no,") }},
+				{"refused", 7, func() { v.echo(pop3test.OnLogin, "-ERR [AUTH] no,") }},
 				{"lost after the login", 7, func() { v.server.SetRules(pop3test.Rule{Command: pop3test.OnLogin, Do: pop3test.Cut(0)}) }},
 				{"reset after the login", 7, func() { v.server.SetRules(pop3test.Rule{Command: pop3test.OnLogin, Do: pop3test.Reset(5)}) }},
 				{"nonsense after the login", 7, func() { v.echo(pop3test.OnLogin, "WHAT?") }},

@@ -48,11 +48,12 @@ func (t *truth) shown(content []byte) {
 func (t *truth) cutShort(content []byte) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	content = wireForm(content) // it may end within a CRLF or behind a bare LF
 	if t.oddities[essence(content)] > 0 {
 		return false
 	}
 	t.oddities[essence(content)]++
-	t.forms[digestOf(wireForm(content))] = true
+	t.forms[digestOf(content)] = true
 	return true
 }
 
