@@ -40,6 +40,10 @@ fuzz: ## fuzz every target for FUZZ_SECONDS (60)
 bench: ## benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: goals
+goals: ## the built program beside other clients and a client that keeps nothing; wants Dovecot, mpop, fetchmail, getmail
+	go test -count=1 -timeout 3h -run Goals -goals -rounds 5 -v ./bench
+
 .PHONY: demo
 demo: ## the example job
 	go run ./cmd/popmigrate run jobs.example.hcl

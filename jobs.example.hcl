@@ -102,6 +102,27 @@ job "demo" {
 //     password        = file("master.secret")
 //   }
 //   source "pop3" {
+//     name            = "tickets"
+//     server          = "pop.campus.example"
+//     auth            = "gssapi"       # Kerberos; docs/kerberos.md
+//     kerberos {                       # an empty block: the tickets that kinit got
+//       principal     = "migrate@CAMPUS.EXAMPLE"
+//       keytab        = "migrate.keytab" # or password, or ccache without a principal
+//       krb5_conf     = "krb5.conf"    # else KRB5_CONFIG, else the system's
+//       service       = "pop"
+//       service_host  = "pop1.campus.example" # where not the server's name
+//     }
+//   }
+//   source "kpop" {                    # POP3 behind a Kerberos exchange, port 1109
+//     name            = "campus"
+//     server          = "kpop.campus.example"
+//     allow_cleartext = true           # protects the login only
+//     kerberos {
+//       ccache        = "FILE:tickets"
+//       krb5_conf     = "krb5.conf"
+//     }
+//   }
+//   source "pop3" {
 //     name            = "cleartext"
 //     server          = "10.0.0.25"
 //     tls             = "none"

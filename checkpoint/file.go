@@ -147,7 +147,12 @@ func foreign(err error) error {
 // createIfAbsent makes a whole new ledger where there is none. The run lock
 // is held, so a ledger in the making is a dead run's.
 func (p place) createIfAbsent(ctx context.Context, opts *Options, now time.Time) error {
-	if _, err := p.fsys.Lstat(p.path); !errors.Is(err, fs.ErrNotExist) {
+	dir := filepath.Dir(p.path)
+	if _, err := p.fsys.Lstat(p.path); err == nil {
+		// A run whose sync of this directory failed may have made it. A power
+		// cut must not take the ledger and leave the log that SQLite puts there.
+		return durable.SyncDir(p.fsys, dir)
+	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if _, err := p.fsys.Lstat(p.path + "-wal"); !errors.Is(err, fs.ErrNotExist) {
@@ -175,7 +180,7 @@ func (p place) createIfAbsent(ctx context.Context, opts *Options, now time.Time)
 	if err := p.fsys.Rename(fresh.path, p.path); err != nil {
 		return err
 	}
-	return durable.SyncDir(p.fsys, filepath.Dir(p.path))
+	return durable.SyncDir(p.fsys, dir)
 }
 
 // fill writes schema and identity into an empty file, durably, and closes it.

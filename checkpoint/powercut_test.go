@@ -210,3 +210,35 @@ func TestDiskGone(t *testing.T) {
 		return op != ""
 	})
 }
+
+// TestFailingSyncThenPowerCut lets a sync fail while the ledger is made, and
+// cuts the power where the run after it has only begun: the entries of one
+// directory that no sync made durable are kept and lost each for itself.
+func TestFailingSyncThenPowerCut(t *testing.T) {
+	t.Parallel()
+	failed := 0
+	for first := 1; first < 60; first++ {
+		made := func() (*durabletest.FS, progress, string) {
+			disk, p := newDisk(t), progress{}
+			op := p.spoil(t, disk, spoiler{n: first, err: syscall.EIO})
+			return disk, p, op
+		}
+		if _, p, op := made(); op != "sync" || p.acked > 0 {
+			continue
+		}
+		failed++
+		everyCall(t, func(n int) bool {
+			for seed := range uint64(4) {
+				disk, p, _ := made()
+				op := p.spoil(t, disk, crashAt(n))
+				if err := p.check(disk.Crash(durabletest.Random(seed))); err != nil {
+					t.Fatalf("sync %d, call %d (%s), seed %d: %+v: %v", first, n, op, seed, p, err)
+				}
+			}
+			return n < 12 // by then it has long opened
+		})
+	}
+	if failed < 3 {
+		t.Errorf("%d syncs failed", failed)
+	}
+}

@@ -210,7 +210,7 @@ func (l *loader) place(b *build, e *entry) {
 	host, _ := splitHost(r.server)
 	account := migrate.Account{
 		Name: r.name, User: r.user, Hold: r.hold, Server: r.server, Host: strings.ToLower(host), Line: r.line, Fields: r.fields,
-		Connector: e.source.connector(r.server, e),
+		Connector: e.source.connector(r.server, e), Tuning: e.source.tuningOf(host),
 	}
 	for _, sink := range b.sinks {
 		if sink.broken {

@@ -70,6 +70,10 @@ func TestExampleReference(t *testing.T) {
 	if alone == text {
 		t.Error("the example shows no row[…]")
 	}
+	// Kerberos reads its files itself, and the keytab here is alice's.
+	alone = strings.Replace(alone, "migrate@CAMPUS.EXAMPLE", "alice@REAL.TEST", 1)
+	alone = strings.ReplaceAll(alone, `"krb5.conf"`, `"jobs/testdata/invalid/krb5.conf"`)
+	alone = strings.Replace(alone, `"migrate.keytab"`, `"pop3/kerberos/testdata/alice.keytab"`, 1)
 	file, err := load(exampleFile, []byte(alone), exampleEnv(t, exampleFile, alone).withDefaults(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +115,7 @@ const minimalJob = `job "m" {
 func exampleAttributes() []string {
 	var names []string
 	for _, schema := range []*hcl.BodySchema{jobSchema, accountsSchema, accountSchema, checkpointSchema, limitsSchema,
-		pop3Schema, oauth2Schema, timeoutsSchema, mboxSchema, maildirSchema, deliverSchema} {
+		pop3Schema, kpopSchema, kerberosSchema, oauth2Schema, timeoutsSchema, mboxSchema, maildirSchema, deliverSchema} {
 		for _, attr := range schema.Attributes {
 			names = append(names, attr.Name)
 		}

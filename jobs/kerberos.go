@@ -47,6 +47,7 @@ func (l *loader) kpopSource(src *source, s *section, list *list) {
 		}
 	}
 	l.server(src, s)
+	src.profiles, src.retrHides = l.profiles, s.flag("allow_retr_hides")
 	if !s.flag("allow_cleartext") {
 		l.add(s.where("allow_cleartext"), "Clear text", "KPOP protects the login only: everyone on the way can read the mail, and change it. If that is truly wanted, say allow_cleartext = true.")
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -190,7 +191,9 @@ func (l *loader) refuseReadable(path string, at hcl.Range, instead string) {
 
 // warn records something worth a person's look that stops nothing.
 func (l *loader) warn(format string, args ...any) {
-	l.warnings = append(l.warnings, oneLine(fmt.Sprintf(format, args...)))
+	if text := oneLine(fmt.Sprintf(format, args...)); !slices.Contains(l.warnings, text) {
+		l.warnings = append(l.warnings, text)
+	}
 }
 
 func isString(value cty.Value) bool {

@@ -181,7 +181,7 @@ func TestServerSuggestsPreset(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.close()
-	if warnings := file.Jobs[0].Warnings; len(warnings) != 1 || !strings.Contains(warnings[0], `preset = "gmx"`) {
+	if warnings := file.Jobs[0].Warnings; len(warnings) != 2 || !strings.Contains(warnings[0], `preset = "gmx"`) || !strings.Contains(warnings[1], "accept deletions") {
 		t.Errorf("warnings %q", warnings)
 	}
 }

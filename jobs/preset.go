@@ -118,7 +118,10 @@ func (l *loader) knownProvider(src *source, s *section) {
 	if s.has("preset") {
 		where = s.where("preset")
 	}
-	if found.Tuning != nil && found.Tuning.RetrHides && !s.flag("allow_retr_hides") {
+	for _, text := range found.Tuning.With(nil).Warnings {
+		l.warn("%s", text)
+	}
+	if found.Tuning != nil && found.Tuning.RetrHides && !src.retrHides {
 		l.add(where, "Fetching changes the maildrop", "%s: a message that was fetched may be hidden from all later sessions or deleted, though this program deletes nothing. If that is acceptable, say allow_retr_hides = true in the source.", found.Title)
 	}
 	broken := src.oauth == nil && len(s.blocks.OfType("oauth2")) > 0 // and reported
@@ -126,6 +129,25 @@ func (l *loader) knownProvider(src *source, s *section) {
 		l.add(where, "Wrong login", "%s takes no %s. Its logins are %s.", found.Title,
 			map[bool]string{true: "OAuth2 tokens", false: "passwords: the source needs an oauth2 block"}[src.oauth != nil], strings.Join(found.Connect.Auth, ", "))
 	}
+}
+
+// tuning returns what the preset says of its servers' behaviour, nil for nothing.
+func (src *source) tuning() *profiles.Tuning {
+	if src.profile == nil {
+		return nil
+	}
+	return src.profile.Tuning
+}
+
+// tuningOf returns what is known of a host before it is dialed.
+func (src *source) tuningOf(host string) *profiles.Tuning {
+	known := src.tuning()
+	if src.profiles != nil {
+		if found := src.profiles.OfHost(host); found != nil && found != src.profile {
+			known = known.With(found.Tuning)
+		}
+	}
+	return known
 }
 
 // noPOP returns why a provider cannot be reached by POP3, "" where it can.

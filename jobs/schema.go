@@ -45,7 +45,7 @@ var (
 		Blocks: []hcl.BlockHeaderSchema{{Type: "timeouts"}, {Type: "oauth2"}, {Type: "kerberos"}},
 	}
 	kpopSchema = &hcl.BodySchema{
-		Attributes: attributes("name", "server", "allow_cleartext", "login", "pipelining", "tls", "auth", "password"), // the last three to refuse them
+		Attributes: attributes("name", "server", "allow_cleartext", "login", "pipelining", "allow_retr_hides", "tls", "auth", "password"), // the last three to refuse them
 		Blocks:     []hcl.BlockHeaderSchema{{Type: "timeouts"}, {Type: "kerberos"}},
 	}
 	kerberosSchema = &hcl.BodySchema{Attributes: attributes("principal", "keytab", "ccache", "password", "krb5_conf", "service", "service_host")}

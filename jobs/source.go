@@ -34,9 +34,11 @@ type source struct {
 	pipelining pop3.Pipelining
 	timeouts   pop3.Timeouts
 
-	profile  *profiles.Profile // what the preset names
-	oauth    *tokens           // nil: the source logs in without tokens
-	kerberos *kerberosLogin    // nil without a kerberos block
+	profile   *profiles.Profile // what the preset names
+	profiles  *profiles.Set     // of the job; nil where nothing is to be recognised
+	retrHides bool              // fetching may hide or delete
+	oauth     *tokens           // nil: the source logs in without tokens
+	kerberos  *kerberosLogin    // nil without a kerberos block
 
 	demo *demoServer
 }
@@ -113,6 +115,7 @@ func (l *loader) pop3Source(src *source, s *section, list *list) {
 	src.login = s.template("login", list)
 	src.password = s.secret("password")
 	l.oauth2(src, s, list)
+	src.profiles, src.retrHides = l.profiles, s.flag("allow_retr_hides")
 	l.knownProvider(src, s)
 	src.pipelining = word(s, "pipelining", pipeliningWords)
 	src.timeouts = s.timeouts()
@@ -275,6 +278,10 @@ func (src *source) connector(server string, e *entry) migrate.Connector {
 		UTF8:       src.utf8,
 		Pipelining: src.pipelining,
 		Timeouts:   src.timeouts,
+
+		Profiles:       src.profiles,
+		Preset:         src.tuning(),
+		AllowRetrHides: src.retrHides,
 	}
 	if src.kind == "kpop" {
 		overKPOP(pop, e)

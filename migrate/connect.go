@@ -30,14 +30,13 @@ func (s *POP3Source) Connect(ctx context.Context) (Session, *Facts, error) {
 }
 
 func (s *POP3Source) connect(ctx context.Context) (Session, *Facts, error) {
-	client, err := s.open(ctx)
+	client, facts, err := s.Reach(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, facts, err
 	}
-	facts := &Facts{Server: s.Server}
-	if err := s.establish(ctx, client, facts); err != nil {
+	if err := s.login(ctx, client, facts); err != nil {
 		client.Close()
-		return nil, nil, err
+		return nil, facts, s.explainRefusal(err, facts)
 	}
 	session := &popSession{client: client}
 	if args := session.capabilities(ctx, facts); len(args) > 0 {
@@ -47,13 +46,39 @@ func (s *POP3Source) connect(ctx context.Context) (Session, *Facts, error) {
 	}
 	if err := client.Broken(); err != nil {
 		client.Close()
-		return nil, nil, connectError("capabilities", s.Server, err)
+		return nil, facts, connectError("capabilities", s.Server, err)
+	}
+	s.recognise(facts)
+	facts.LoginDelay = max(facts.LoginDelay, facts.Tuning.LoginDelay.Duration())
+	if err := s.mayFetch(facts); err != nil {
+		client.Close()
+		return nil, facts, err
 	}
 	return session, facts, nil
 }
 
+// Reach opens a connection up to the AUTHORIZATION state: it dials, encrypts,
+// reads the greeting and asks CAPA, and does not log in. The caller closes the
+// client. The facts are never nil and tell, with an error too, how far it came.
+// Errors are *ConnectError.
+func (s *POP3Source) Reach(ctx context.Context) (*pop3.Client, *Facts, error) {
+	facts := &Facts{Server: s.Server, Mode: s.TLS}
+	client, err := s.open(ctx, facts)
+	if err != nil {
+		facts.sawCertificates(err)
+		return nil, facts, err
+	}
+	if err := s.greet(ctx, client, facts); err != nil {
+		facts.sawCertificates(err)
+		client.Close()
+		return nil, facts, err
+	}
+	s.recognise(facts)
+	return client, facts, nil
+}
+
 // open makes the connection, encrypted already where TLS is implicit.
-func (s *POP3Source) open(ctx context.Context) (*pop3.Client, error) {
+func (s *POP3Source) open(ctx context.Context, facts *Facts) (*pop3.Client, error) {
 	timeouts := s.Timeouts.WithDefaults()
 	dial := s.Dial
 	if dial == nil {
@@ -61,10 +86,11 @@ func (s *POP3Source) open(ctx context.Context) (*pop3.Client, error) {
 	}
 	dialing, cancel := context.WithTimeout(ctx, timeouts.Dial)
 	defer cancel()
-	conn, err := dial(dialing, "tcp", s.Server)
+	conn, err := dial(facts.watchLookup(dialing), "tcp", s.Server)
 	if err != nil {
 		return nil, connectError("dial", s.Server, err)
 	}
+	facts.Address = conn.RemoteAddr().String()
 	if s.Before != nil {
 		if err := s.before(ctx, conn, timeouts.Greeting); err != nil {
 			conn.Close()
@@ -112,13 +138,12 @@ func (s *POP3Source) tlsConfig() *tls.Config {
 	return config
 }
 
-// establish goes from the greeting to the TRANSACTION state.
-func (s *POP3Source) establish(ctx context.Context, client *pop3.Client, facts *Facts) error {
+// greet goes from the greeting to the first CAPA.
+func (s *POP3Source) greet(ctx context.Context, client *pop3.Client, facts *Facts) error {
 	var err error
 	if facts.Greeting, err = client.Greeting(ctx); err != nil {
 		return connectError("greeting", s.Server, err)
 	}
-	facts.Address = client.RemoteAddr().String()
 	if s.TLS == TLSStart {
 		if err := client.StartTLS(ctx, s.tlsConfig()); err != nil {
 			return connectError("starttls", s.Server, err)
@@ -128,12 +153,19 @@ func (s *POP3Source) establish(ctx context.Context, client *pop3.Client, facts *
 		facts.TLSVersion = tls.VersionName(state.Version)
 		facts.TLSCipher = tls.CipherSuiteName(state.CipherSuite)
 		facts.Certificate = sha256.Sum256(state.PeerCertificates[0].Raw)
+		facts.Chain = state.PeerCertificates
 	}
-	capabilities, err := client.Capabilities(ctx)
+	facts.Timestamp = client.Timestamp() != ""
+	facts.Offered, err = client.Capabilities(ctx)
 	if err != nil && client.Broken() != nil {
 		return connectError("capabilities", s.Server, err)
 	}
-	if err := s.sendUTF8(ctx, client, capabilities); err != nil {
+	return nil
+}
+
+// login goes from the AUTHORIZATION to the TRANSACTION state.
+func (s *POP3Source) login(ctx context.Context, client *pop3.Client, facts *Facts) error {
+	if err := s.sendUTF8(ctx, client, facts.Offered); err != nil {
 		return err
 	}
 	login := s.Login
@@ -143,7 +175,8 @@ func (s *POP3Source) establish(ctx context.Context, client *pop3.Client, facts *
 	if _, port, err := net.SplitHostPort(s.Server); err == nil && login.Port == "" {
 		login.Port = port
 	}
-	facts.Mechanism, err = auth.Login(ctx, client, capabilities, login, s.Policy)
+	var err error
+	facts.Mechanism, err = auth.Login(ctx, client, facts.Offered, login, s.Policy)
 	if err != nil {
 		return loginError(s.Server, err, client.Broken() == nil)
 	}

@@ -3,6 +3,8 @@ package migrate
 import (
 	"fmt"
 	"time"
+
+	"popmigrate/internal/profiles"
 )
 
 // The governor's constants. A host is what its clients' behaviour makes of it:
@@ -29,6 +31,7 @@ type host struct {
 	pauses      int    // since the last success
 	proving     bool   // one session tries whether the pause helped
 	givenUp     bool
+	hasty       bool // is given up at once where waiting would change nothing
 }
 
 func newHost(name string, limits *Limits) *host {
@@ -37,6 +40,19 @@ func newHost(name string, limits *Limits) *host {
 		most = defaultPerHost
 	}
 	return &host{name: name, cap: min(firstCap, most), max: most, spacing: limits.LoginSpacing, rest: limits.HostPause}
+}
+
+// heed takes over what is known of the host's own limits, where they are
+// stricter than the job's.
+func (h *host) heed(t *profiles.Tuning) {
+	if t == nil {
+		return
+	}
+	if t.SessionsPerHost > 0 {
+		h.max = min(h.max, t.SessionsPerHost)
+		h.cap = min(h.cap, h.max)
+	}
+	h.spacing = max(h.spacing, t.LoginSpacing.Duration())
 }
 
 // admit tells whether a session may be opened now; if not, when to ask again
@@ -89,17 +105,34 @@ func (h *host) leave(now time.Time, o *Outcome) (changed bool) {
 	if h.alike++; h.alike < alikeMost && !proved {
 		return changed
 	}
-	h.pause(now)
+	h.pause(now, h.hasty && !mayThrottle(o))
 	return true
 }
 
-func (h *host) pause(now time.Time) {
+// mayThrottle tells whether a failure may be a server's way to say: not now.
+func mayThrottle(o *Outcome) bool {
+	return o.Silent || o.Class == ClassCredential || o.Class == ClassBusy
+}
+
+// pause lets the host rest, or gives it up where it rested too often or
+// resting is in vain.
+func (h *host) pause(now time.Time, vain bool) {
 	h.alike = 0
-	if h.pauses++; h.pauses > pausesMost {
+	if vain || h.pauses >= pausesMost {
 		h.givenUp = true
 		return
 	}
+	h.pauses++
 	h.pausedUntil = now.Add(h.rest << (h.pauses - 1))
+}
+
+// whyGivenUp says it for a report.
+func (h *host) whyGivenUp() string {
+	text := fmt.Sprintf("host %s was given up", h.name)
+	if h.pauses > 0 {
+		text += fmt.Sprintf(" after %d pauses", h.pauses)
+	}
+	return fmt.Sprintf("%s: accounts kept failing alike (%s)", text, h.problem)
 }
 
 func (h *host) event() HostEvent {

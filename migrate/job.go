@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"popmigrate/internal/profiles"
 	"popmigrate/sinks"
 )
 
@@ -70,6 +71,10 @@ type Account struct {
 	Connector Connector
 	Server    string // host:port
 	Host      string // sessions are counted and paced per host
+
+	// Tuning is what the job's profiles know of the host before it was dialed,
+	// for the governor; nil says nothing.
+	Tuning *profiles.Tuning
 
 	Sinks []SinkSpec // in the order of the job file; at least one
 

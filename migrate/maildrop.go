@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"popmigrate/checkpoint"
@@ -169,10 +167,7 @@ func (v *visit) work(ctx context.Context) error {
 // that are not kept: it announced that what was retrieved expires at once (RFC
 // 2449 section 6.7), and something was retrieved and not stored.
 func (v *visit) perishing() bool {
-	return v.loose && slices.ContainsFunc(v.facts.Capabilities, func(line string) bool {
-		words := strings.Fields(line)
-		return len(words) > 1 && strings.EqualFold(words[0], "EXPIRE") && words[1] == "0"
-	})
+	return v.loose && expiresAtOnce(v.facts.Capabilities)
 }
 
 // begin enters the session into the custody record and prepares its books.

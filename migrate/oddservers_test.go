@@ -107,6 +107,7 @@ func TestExpireZero(t *testing.T) {
 		t.Run(expire, func(t *testing.T) {
 			all := mail(4)
 			b := newBench(t, pop3test.Config{LoggedInCapabilities: []string{"UIDL", "TOP", "PIPELINING", expire}}, all...)
+			b.source.AllowRetrHides = true
 			b.sinks[0].fail = func(m *sinks.Message) (sinks.Proof, error) {
 				if m.UniqueID == all[2].UniqueID {
 					return sinks.Refused, nil
@@ -124,6 +125,7 @@ func TestExpireZero(t *testing.T) {
 func TestExpireZeroInAnAudit(t *testing.T) {
 	all := mail(4)
 	b := newBench(t, pop3test.Config{LoggedInCapabilities: []string{"UIDL", "TOP", "EXPIRE 0"}}, all[:2]...)
+	b.source.AllowRetrHides = true
 	b.job.Delete = DeleteVerified
 	b.drop.SetRules(
 		pop3test.Rule{Command: "QUIT", Times: 1, Do: pop3test.All(pop3test.Expire(), pop3test.Call(func() { b.drop.Deliver(all[2:]...) }))},

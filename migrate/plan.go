@@ -169,7 +169,7 @@ func (v *visit) probe(ctx context.Context, p *plan) error {
 		return nil
 	}
 	reader, ok := v.session.(HeaderReader)
-	if !ok || v.reck.headless {
+	if !ok || v.reck.headless || v.tuning().NoTop {
 		v.refetch(p, p.probe)
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 
+	"popmigrate/internal/profiles"
 	"popmigrate/pop3"
 	"popmigrate/pop3/auth"
 )
@@ -41,6 +42,15 @@ type POP3Source struct {
 	UTF8       UTF8Mode
 	Pipelining pop3.Pipelining
 	Timeouts   pop3.Timeouts
+
+	// Profiles recognise servers, nil for none. Preset is what the job's own
+	// choice of a profile says, nil without one.
+	Profiles *profiles.Set
+	Preset   *profiles.Tuning
+
+	// AllowRetrHides lets sessions go on where fetching alone may hide or
+	// delete messages. Otherwise Connect fails there.
+	AllowRetrHides bool
 
 	// Before is done on a new connection before the server's greeting and
 	// before any TLS: the Kerberos exchange of KPOP. nil means nothing.

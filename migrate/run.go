@@ -54,6 +54,9 @@ func (l Limits) WithDefaults() Limits {
 // case; an error says why the run had to stop (the ledger failed).
 func Run(ctx context.Context, job *Job, env *Env) (*Report, error) {
 	r := newRunner(job, env)
+	r.session = func(ctx context.Context, t *task, slice Slice) (Outcome, error) {
+		return Maildrop(ctx, job, t.account, env, t.reck, slice)
+	}
 	ctx, r.stop = context.WithCancelCause(ctx)
 	defer r.stop(nil)
 	started := time.Now()
@@ -91,6 +94,7 @@ type runner struct {
 	job     *Job
 	env     *Env
 	limits  Limits
+	session func(context.Context, *task, Slice) (Outcome, error) // what is done with a maildrop at a time
 	tasks   []*task
 	waiting []*task // not under way, in the order in which they are to be tried
 	running int
@@ -116,6 +120,7 @@ func newRunner(job *Job, env *Env) *runner {
 			h = newHost(account.Host, &r.limits)
 			hosts[account.Host] = h
 		}
+		h.heed(account.Tuning)
 		r.tasks = append(r.tasks, &task{account: account, host: h, reck: NewReckoning()})
 	}
 	r.waiting = append(r.waiting, r.tasks...)
@@ -181,7 +186,7 @@ func (r *runner) startDue(ctx context.Context) (wake time.Time) {
 		switch {
 		case t.host.givenUp:
 			t.last = Outcome{Verdict: Never, Class: ClassHost,
-				Reason: fmt.Sprintf("host %s was given up after %d pauses: accounts kept failing alike (%s)", t.host.name, pausesMost, t.host.problem),
+				Reason: t.host.whyGivenUp(),
 				Hint:   "look at the first failures of this host, then run with --failed"}
 			r.finish(t)
 			continue
@@ -211,7 +216,7 @@ func (r *runner) start(ctx context.Context, t *task, now time.Time) {
 	t.host.enter(now)
 	slice := Slice{Until: now.Add(r.limits.SliceTime), Messages: r.limits.SliceMessages}
 	go func() {
-		outcome, err := Maildrop(ctx, r.job, t.account, r.env, t.reck, slice)
+		outcome, err := r.session(ctx, t, slice)
 		r.ended <- ending{t, outcome, err}
 	}()
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"io"
 	"iter"
-	"time"
 
-	"popmigrate/checkpoint"
 	"popmigrate/pop3"
 )
 
@@ -83,20 +81,8 @@ type Entry struct {
 }
 
 // Connector opens sessions on one maildrop: dial, TLS, greeting, login. The
-// error of a login that did not succeed is a *ConnectError.
+// error of a login that did not succeed is a *ConnectError; the facts then tell
+// how far it came, or are nil.
 type Connector interface {
 	Connect(ctx context.Context) (Session, *Facts, error)
-}
-
-// Facts are what the custody record keeps of a session's server.
-type Facts struct {
-	Server       string            `json:"server"`  // host:port as configured
-	Address      string            `json:"address"` // remote address
-	TLSVersion   string            `json:"tls_version,omitempty"`
-	TLSCipher    string            `json:"tls_cipher,omitempty"`
-	Certificate  checkpoint.Digest `json:"certificate_sha256"` // of the leaf, DER; zero without TLS
-	Greeting     string            `json:"greeting"`
-	Capabilities []string          `json:"capabilities,omitempty"` // after login
-	Mechanism    string            `json:"mechanism"`
-	LoginDelay   time.Duration     `json:"-"` // least time between two logins (RFC 2449 section 6.5)
 }

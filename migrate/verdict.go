@@ -30,6 +30,10 @@ func (v *visit) outcome(problem error) Outcome {
 		v.reck.worked = false
 	case unreached || v.weakened:
 		o.Verdict, o.After = More, v.facts.LoginDelay
+	case v.tuning().Window && v.settled > 0:
+		// The listing may have been a part of the mail.
+		v.reck.worked = false
+		o.Verdict, o.After = More, max(v.facts.LoginDelay, v.pauseBeforeAudit())
 	case v.shorts && v.wantsDeletion() && !v.reck.again:
 		v.reck.again, v.reck.worked = true, false
 		o.Verdict, o.After = More, max(v.facts.LoginDelay, v.pauseBeforeAudit())
@@ -52,7 +56,7 @@ func (v *visit) pauseBeforeAudit() time.Duration {
 	for ; tries > 1; tries-- {
 		pause *= 10
 	}
-	return pause
+	return max(pause, 2*v.tuning().Deletions.Duration()) // at that moment a listing may be in between
 }
 
 // failed sorts an error by what helps against it.

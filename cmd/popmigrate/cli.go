@@ -18,12 +18,14 @@ const description = "Moves mail off POP3 servers into archives that are read bac
 
 // cli is the command line.
 type cli struct {
-	Run     runCmd     `cmd:"" help:"Copy, verify and, only if the job says so, delete and audit."`
-	Check   checkCmd   `cmd:"" help:"Look at a job without any network: what is wrong, what it would do."`
-	Copy    copyCmd    `cmd:"" help:"Copy one maildrop into a folder, without a job file."`
-	Status  statusCmd  `cmd:"" help:"Show what the ledger knows, without network and secrets."`
-	Verify  verifyCmd  `cmd:"" help:"Read stored copies again and compare them."`
-	Version versionCmd `cmd:"" help:"Show the version of this program and what it is made of."`
+	Run       runCmd       `cmd:"" help:"Copy, verify and, only if the job says so, delete and audit."`
+	Check     checkCmd     `cmd:"" help:"Look at a job without any network: what is wrong, what it would do."`
+	Preflight preflightCmd `cmd:"" help:"Log in to every maildrop and list it: what is ready, what stands in the way."`
+	Probe     probeCmd     `cmd:"" help:"Look at a server without an account: TLS, certificate, logins, and how a job should reach it."`
+	Copy      copyCmd      `cmd:"" help:"Copy one maildrop into a folder, without a job file."`
+	Status    statusCmd    `cmd:"" help:"Show what the ledger knows, without network and secrets."`
+	Verify    verifyCmd    `cmd:"" help:"Read stored copies again and compare them."`
+	Version   versionCmd   `cmd:"" help:"Show the version of this program and what it is made of."`
 }
 
 // selection says which part of a job file a command works on.

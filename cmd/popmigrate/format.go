@@ -25,7 +25,7 @@ func number(n int64) string {
 // counted writes n and a noun, in the plural unless n is 1.
 func counted(n int64, noun string) string {
 	if n != 1 {
-		if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		if stem, ok := strings.CutSuffix(noun, "y"); ok && !strings.HasSuffix(stem, "a") {
 			noun = stem + "ie"
 		}
 		noun += "s"

@@ -202,7 +202,7 @@ func hostTime(s string) string {
 func TestFormat(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{number(0), "0"}, {number(999), "999"}, {number(1000), "1,000"}, {number(1234567), "1,234,567"}, {number(-1000), "-1,000"},
-		{counted(1, "message"), "1 message"}, {counted(2, "entry"), "2 entries"}, {counted(1, "entry"), "1 entry"},
+		{counted(1, "message"), "1 message"}, {counted(2, "entry"), "2 entries"}, {counted(1, "entry"), "1 entry"}, {counted(2, "day"), "2 days"},
 		{octets(0), "0 octets"}, {octets(1), "1 octet"}, {octets(1023), "1,023 octets"}, {octets(1536), "1.5 KiB"}, {octets(5 << 30), "5.0 GiB"},
 		{rate(100, 0), "0 B/s"}, {rate(100, time.Second), "100 B/s"}, {rate(4<<20, 2*time.Second), "2.0 MiB/s"},
 		{span(80 * time.Millisecond), "0.08 s"}, {span(9500 * time.Millisecond), "9.5 s"}, {span(42 * time.Second), "42 s"},

@@ -75,11 +75,7 @@ func writeFile(path string, write func(w io.Writer) error) error {
 func writeAccounts(w io.Writer, accounts []migrate.AccountReport, ours []string, wanted func(*migrate.AccountReport) bool) error {
 	var theirs []string // accounts outside the list lack them
 	for i := range accounts {
-		for _, field := range accounts[i].Account.Fields {
-			if !slices.Contains(theirs, field.Name) && !isOurs(ours, field.Name) {
-				theirs = append(theirs, field.Name)
-			}
-		}
+		theirs = addColumns(theirs, ours, accounts[i].Account)
 	}
 	out := csv.NewWriter(w)
 	_ = out.Write(slices.Concat(theirs, ours)) // errors stay until Error
@@ -99,6 +95,16 @@ func writeAccounts(w io.Writer, accounts []migrate.AccountReport, ours []string,
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// addColumns adds those of an account's list that are not there and not ours.
+func addColumns(theirs, ours []string, account *migrate.Account) []string {
+	for _, field := range account.Fields {
+		if !slices.Contains(theirs, field.Name) && !isOurs(ours, field.Name) {
+			theirs = append(theirs, field.Name)
+		}
+	}
+	return theirs
 }
 
 func isOurs(ours []string, name string) bool {

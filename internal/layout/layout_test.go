@@ -14,9 +14,10 @@ import (
 // mayImport lists, for every package, which of the project's own packages it
 // may import. Tests are free.
 var mayImport = map[string][]string{
-	"cmd/popmigrate":               {"jobs", "migrate", "sinks", "checkpoint", "internal/spool", "internal/durable"},
+	"cmd/popmigrate":               {"jobs", "migrate", "preflight", "sinks", "checkpoint", "internal/spool", "internal/durable"},
 	"jobs":                         {"migrate", "pop3", "pop3/auth", "pop3/auth/oauth", "pop3/kerberos", "sinks", "checkpoint", "internal/demo", "internal/durable", "internal/profiles"},
 	"migrate":                      {"pop3", "pop3/auth", "sinks", "checkpoint", "internal/spool", "internal/header", "internal/digest", "internal/profiles"},
+	"preflight":                    {"migrate", "pop3"},
 	"pop3":                         {"internal/redact"},
 	"pop3/auth":                    {"pop3"},
 	"pop3/auth/oauth":              {"internal/durable", "internal/redact"},

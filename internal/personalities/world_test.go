@@ -14,6 +14,7 @@ import (
 	"popmigrate/checkpoint"
 	"popmigrate/internal/durable"
 	"popmigrate/internal/durable/durabletest"
+	"popmigrate/internal/profiles"
 	"popmigrate/internal/spool"
 	"popmigrate/internal/sqlitevfs"
 	"popmigrate/migrate"
@@ -130,6 +131,7 @@ func words(a *migrate.AccountReport) string {
 func (w *world) job(r run) *migrate.Job {
 	connections := 0
 	source := &migrate.POP3Source{Server: "memory:110", TLS: migrate.TLSNone, Policy: auth.Policy{Cleartext: true},
+		Profiles: profiles.Default(), AllowRetrHides: true,
 		Login: auth.Credentials{User: w.user, Password: func(context.Context) (string, error) { return "secret", nil }},
 		Dial: func(context.Context, string, string) (net.Conn, error) {
 			client, server := connect()

@@ -267,9 +267,7 @@ profile "zimbra" {
   certain        = "sure"
   tuning {
     command_line = 127 # nginx stands before it as a rule
-    window       = true
     delete_hides = true
-    retr_hides   = true # by a preference of the account
     warnings = ["Zimbra lists the inbox from the day that the account's preferences name, without what was fetched before if they say so, and by the same preferences keeps or deletes it."]
     refusal {
       match = "pop access not enabled"

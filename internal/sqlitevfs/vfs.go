@@ -94,18 +94,29 @@ func Register(fsys durable.FS) (name string, unregister func() error, err error)
 }
 
 // describe fills in a VFS. What has nothing to do with files is the system's:
-// clock, randomness, sleep, extensions.
+// clock, randomness, sleep, extensions. Field by field, since FpNext belongs
+// to SQLite, which links the next VFS into the system's at any moment.
 func describe(vfs, system *sqlite3.Tsqlite3_vfs, zName, handle uintptr) {
-	*vfs = *system
-	vfs.FiVersion = 2
-	vfs.FszOsFile = max(system.FszOsFile, int32(unsafe.Sizeof(openFile{})))
-	vfs.FpNext = 0
-	vfs.FzName = zName
-	vfs.FpAppData = handle
-	vfs.FxOpen = callback(xOpen)
-	vfs.FxDelete = callback(xDelete)
-	vfs.FxAccess = callback(xAccess)
-	vfs.FxFullPathname = callback(xFullPathname)
+	*vfs = sqlite3.Tsqlite3_vfs{
+		FiVersion:          2,
+		FszOsFile:          max(system.FszOsFile, int32(unsafe.Sizeof(openFile{}))),
+		FmxPathname:        system.FmxPathname,
+		FzName:             zName,
+		FpAppData:          handle,
+		FxOpen:             callback(xOpen),
+		FxDelete:           callback(xDelete),
+		FxAccess:           callback(xAccess),
+		FxFullPathname:     callback(xFullPathname),
+		FxDlOpen:           system.FxDlOpen,
+		FxDlError:          system.FxDlError,
+		FxDlSym:            system.FxDlSym,
+		FxDlClose:          system.FxDlClose,
+		FxRandomness:       system.FxRandomness,
+		FxSleep:            system.FxSleep,
+		FxCurrentTime:      system.FxCurrentTime,
+		FxGetLastError:     system.FxGetLastError,
+		FxCurrentTimeInt64: system.FxCurrentTimeInt64,
+	}
 }
 
 func volumeOf(vfs uintptr) *volume {

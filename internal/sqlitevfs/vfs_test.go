@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -186,6 +187,26 @@ func TestUnregister(t *testing.T) {
 	if err := db.Ping(); err == nil {
 		t.Error("the name is still known")
 	}
+}
+
+// Tests register in parallel; the race detector is what looks here.
+func TestRegisterAtOnce(t *testing.T) {
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 20 {
+				name, unregister, err := sqlitevfs.Register(durable.OS{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := unregister(); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // TestTemporaryFiles: SQLite's temporary files are the system's.

@@ -51,7 +51,8 @@ var mutants = []mutant{
 	{"archive that was moved away", "sinks/archive.go", "	if holdsCopies(o) {\n		return &Error", "	if false {\n		return &Error", situations},
 
 	{"ledger's sync", "checkpoint/file.go", `"synchronous(FULL)"`, `"synchronous(OFF)"`, exhaustive},
-	{"directory sync of a new ledger", "checkpoint/file.go", "	return durable.SyncDir(p.fsys, filepath.Dir(p.path))\n}", "	return nil\n}", "checkpoint PowerCut"},
+	{"directory sync of a new ledger", "checkpoint/file.go", "	return durable.SyncDir(p.fsys, dir)\n}", "	return nil\n}", "checkpoint PowerCut"},
+	{"directory sync of a ledger that is there", "checkpoint/file.go", "		return durable.SyncDir(p.fsys, dir)\n", "		return nil\n", "checkpoint FailingSyncThenPowerCut"},
 	{"writing the log of a failed run anew", "checkpoint/file.go", "	if err := p.renewLog(ctx, conn); err != nil", "	if err := error(nil); err != nil", "checkpoint DiskGone"},
 	{"raised generation before the archive", "migrate/sinkset.go", "	if err := commit(ctx, env, changes...); err != nil {\n		return nil, err", "	if err := error(nil); err != nil {\n		return nil, err", exhaustive},
 
@@ -75,7 +76,8 @@ var mutants = []mutant{
 	{"ledger before an mbox index", "migrate/settle.go", "	if err := commit(ctx, s.v.env, changes...); err != nil {\n		return err\n	}\n	for i := range receipts {", "	defer commit(ctx, s.v.env, changes...)\n	for i := range receipts {", exhaustive},
 
 	{"joined replies", "migrate/outofstep.go", "p.status == (statusLine{}) && !p.seam ||", "p.status == (statusLine{}) ||", strangers},
-	{"QUIT where it expires what is not kept", "migrate/maildrop.go", "	return v.loose && slices", "	return false && slices", strangers},
+	{"QUIT where it expires what is not kept", "migrate/maildrop.go", "	return v.loose && expires", "	return false && expires", strangers},
+	{"asking before a fetch that deletes", "migrate/profile.go", "	case s.AllowRetrHides:", "	case s.AllowRetrHides || true:", engine},
 	{"a folder's internal data", "migrate/internaldata.go", "return e.Number == 1 && p.internal", "return false", strangers},
 	{"work behind an empty listing", "migrate/verdict.go", " && !v.reck.emptied)", ")", engine},
 	{"UTF8", "migrate/connect.go", `!offered.Has("UTF8")`, "true", strangers},
