@@ -4,6 +4,7 @@
 # system. Needs root; with Maven it fetches the servers that are Java programs.
 set -euo pipefail
 to=${POPMIGRATE_SERVERS:-/opt/realservers}
+here=$(cd "$(dirname "$0")" && pwd)
 export DEBIAN_FRONTEND=noninteractive
 
 installed=(dovecot-core dovecot-pop3d dovecot-lmtpd postfix
@@ -46,5 +47,13 @@ if [ ! -e "$to/greenmail.jar" ]; then
     mv "$work/greenmail-standalone.jar" "$to/greenmail.jar"
   else
     echo "no mvn or no java here: GreenMail is left out" >&2
+  fi
+fi
+if [ ! -e "$to/james/lib" ]; then
+  if command -v mvn >/dev/null && command -v java >/dev/null; then
+    mvn -q -B -f "$here/james/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$work/james/lib"
+    mv "$work/james" "$to/"
+  else
+    echo "no mvn or no java here: Apache James is left out" >&2
   fi
 fi
