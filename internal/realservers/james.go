@@ -27,9 +27,8 @@ func StartJames(t testing.TB, users ...string) *POP3 {
 	p, dir, plain, secure := newPOP3(t, true)
 	imap, admin := freePort(t), freePort(t)
 	configureJames(t, dir, strings.NewReplacer("@PLAIN@", plain, "@TLS@", secure, "@IMAP@", imap, "@ADMIN@", admin))
-	server := start(t, dir, "", "tcp", loopback(admin), "java", "-Xmx256m", "-cp", filepath.Join(jars, "*"),
-		"-Dworking.directory="+dir+"/", "-Dlogback.statusListenerClass=ch.qos.logback.core.status.NopStatusListener",
-		"org.apache.james.MemoryJamesServerMain")
+	server := startIn(t, dir, loopback(admin), []string{"java", "-Xmx256m", "-cp", filepath.Join(jars, "*"),
+		"-Dworking.directory=" + dir + "/", "org.apache.james.MemoryJamesServerMain"})
 	for _, address := range []string{p.Addr, p.TLSAddr, loopback(imap)} {
 		server.await("tcp", address)
 	}

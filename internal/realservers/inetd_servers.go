@@ -2,6 +2,7 @@ package realservers
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -19,12 +20,12 @@ func StartPopa3d(t testing.TB, users ...string) *POP3 {
 	if err := os.MkdirAll("/var/lib/popa3d", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	startAll(t, dir, p.Addr, a.at.around(t, inetd(t, dir), p.Addr, program))
+	p.Log = startIn(t, dir, p.Addr, a.at.around(t, inetd(t, dir), p.Addr, program)).wrote
 	return p
 }
 
-// StartSolid runs solid-pop3d on mboxes, with APOP. It knows neither CAPA nor
-// TLS, and serves one connection for each start.
+// StartSolid runs solid-pop3d on mboxes. It knows neither CAPA nor TLS, and
+// serves one connection for each start.
 func StartSolid(t testing.TB, users ...string) *POP3 {
 	t.Helper()
 	needNamespaces(t)
@@ -33,9 +34,9 @@ func StartSolid(t testing.TB, users ...string) *POP3 {
 	a := systemUsers(t, dir, "spop3d", users...)
 	a.service(t, dir, "solid-pop3d")
 	p.Fill = a.spool(t, dir)
-	config := dir + "/spop3d.conf"
+	config := filepath.Join(dir, "spop3d.conf")
 	write(t, config, []byte(solidConfig))
-	startAll(t, dir, p.Addr, a.at.around(t, inetd(t, dir), p.Addr, program, "-f", config))
+	p.Log = startIn(t, dir, p.Addr, a.at.around(t, inetd(t, dir), p.Addr, program, "-f", config)).wrote
 	return p
 }
 
@@ -48,3 +49,9 @@ const solidConfig = `<Global>
 	AddBulletins	no
 </Global>
 `
+
+// startIn starts a command that listens on address.
+func startIn(t testing.TB, dir, address string, command []string) *server {
+	t.Helper()
+	return start(t, dir, "", "tcp", address, command[0], command[1:]...)
+}
