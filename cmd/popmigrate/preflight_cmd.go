@@ -24,8 +24,8 @@ func (*preflightCmd) Help() string {
 	return "Logs in to every maildrop once, as carefully as a run, and lists it: server, certificate, login, unique-ids, " +
 		"how much mail there is, and what stands in the way. Nothing is fetched or deleted, and neither ledger nor sinks " +
 		"are touched. Ctrl-C ends it with what is known by then. popmigrate probe looks at a server without an account.\n\n" +
-		"Here 3 means that some maildrops are not ready, and 7 that none is.\n\n" +
-		exitHelp(exitComplete, exitStart, exitIncomplete, exitNoAccount, exitUsage, exitInterrupted)
+		"Here 3 means that some maildrops, or all, are not ready.\n\n" +
+		exitHelp(exitComplete, exitStart, exitIncomplete, exitUsage, exitInterrupted)
 }
 
 // Run looks at the jobs one after the other and ends with the worst of their codes.
@@ -88,8 +88,6 @@ func (a *app) fly(ctx context.Context, job *jobs.Job) *flight {
 	switch {
 	case report.Interrupted:
 		f.code = exitInterrupted
-	case f.totals.Ready == 0 && f.totals.Accounts > 0:
-		f.code = exitNoAccount
 	case f.totals.NotReady > 0:
 		f.code = exitIncomplete
 	}

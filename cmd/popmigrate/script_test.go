@@ -53,7 +53,7 @@ func TestScripts(t *testing.T) {
 type serverKey struct{}
 
 func setup(env *testscript.Env) error {
-	server, err := pop3test.Start(pop3test.Config{ImplicitTLS: true, NoLog: true})
+	server, err := pop3test.Start(pop3test.Config{ImplicitTLS: true})
 	if err != nil {
 		return err
 	}
@@ -116,6 +116,7 @@ func expand(ts *testscript.TestScript, _ bool, args []string) {
 //	pop refuse USER UNIQUE-ID     RETR of it is answered with -ERR
 //	pop heal USER
 //	pop holds USER N              fails unless the maildrop has N messages
+//	pop listed USER               fails unless it was listed and nothing of it fetched or deleted
 func pop(ts *testscript.TestScript, _ bool, args []string) {
 	server := ts.Value(serverKey{}).(*pop3test.Server)
 	drop := server.Maildrop(args[1])
@@ -135,6 +136,11 @@ func pop(ts *testscript.TestScript, _ bool, args []string) {
 	case "holds":
 		if got := strconv.Itoa(len(drop.UniqueIDs())); got != args[2] {
 			ts.Fatalf("maildrop %s holds %s messages, want %s", args[1], got, args[2])
+		}
+	case "listed":
+		commands := strings.Join(server.Commands(args[1]), "\n") + "\n"
+		if !strings.Contains(commands, "UIDL\n") || strings.Contains(commands, "RETR") || strings.Contains(commands, "DELE") {
+			ts.Fatalf("maildrop %s was sent:\n%s", args[1], commands)
 		}
 	default:
 		ts.Fatalf("pop %s: unknown", args[0])

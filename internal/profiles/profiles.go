@@ -66,37 +66,19 @@ type OAuth2 struct {
 // but for OctetsSlack and OctetsSlackPercent.
 type Tuning struct {
 	// Pace.
-	SessionsPerHost     int  `hcl:"sessions_per_host,optional"`     // the most the governor may grow the host to
-	SessionsPerMaildrop int  `hcl:"sessions_per_maildrop,optional"` // the most the server allows; the program itself opens one
-	LoginSpacing        Span `hcl:"login_spacing,optional"`         // between two logins on the host
-	LoginDelay          Span `hcl:"login_delay,optional"`           // between two sessions on one maildrop
-	Deletions           Span `hcl:"deletions,optional"`             // the server deletes this long after QUIT; before the audit
+	SessionsPerHost int  `hcl:"sessions_per_host,optional"` // the most the governor may grow the host to
+	LoginSpacing    Span `hcl:"login_spacing,optional"`     // between two logins on the host
+	LoginDelay      Span `hcl:"login_delay,optional"`       // between two sessions on one maildrop
+	Deletions       Span `hcl:"deletions,optional"`         // the server deletes this long after QUIT; before the audit
 
 	// Login.
-	InitialResponse string `hcl:"initial_response,optional"` // "never": AUTH is sent bare; "" as the line's length allows
-	CommandLine     int    `hcl:"command_line,optional"`     // most octets of any command line with its CRLF; longer ones break something
-
-	// ThrottlesAsBadPassword: what looks like a refused password may be a
-	// throttle. It is tried again after a pause, and pauses the host.
-	ThrottlesAsBadPassword bool `hcl:"throttles_as_bad_password,optional"`
-
 	Refusals []Refusal `hcl:"refusal,block"` // what its refusals mean, the first that matches
 	Help     string    `hcl:"help,optional"` // for a refused login that no other text explains
 
-	// View.
-	Window        bool `hcl:"window,optional"`          // a listing is a part of the mail: sessions repeat until two in a row bring nothing new
-	RetrHides     bool `hcl:"retr_hides,optional"`      // RETR and QUIT alone delete a message or hide it from later sessions
-	DeleteHides   bool `hcl:"delete_hides,optional"`    // a deletion may only hide, move or do nothing, by the account's settings
-	DropCommits   bool `hcl:"drop_commits,optional"`    // DELE takes effect though the line drops
-	UnlistedUIDL  bool `hcl:"unlisted_uidl,optional"`   // UIDL works though CAPA does not name it
-	WeakUniqueIDs bool `hcl:"weak_unique_ids,optional"` // unique-ids repeat, are reused or change
-
-	// Content.
-	ExactOctets        bool `hcl:"exact_octets,optional"`         // listed octets are exact: a message with fewer is suspicious
-	OctetsSlack        int  `hcl:"octets_slack,optional"`         // so many fewer octets are no sign of a short message
-	OctetsSlackPercent int  `hcl:"octets_slack_percent,optional"` // likewise, of the listed octets
-	Rebuilds           bool `hcl:"rebuilds,optional"`             // messages differ from one RETR to the next: digests do not identify them
-	NoTop              bool `hcl:"no_top,optional"`               // TOP is harmful: never used
+	// View and content.
+	Window    bool `hcl:"window,optional"`     // a listing is a part of the mail: sessions repeat until two in a row bring nothing new
+	RetrHides bool `hcl:"retr_hides,optional"` // RETR and QUIT alone delete a message or hide it from later sessions
+	NoTop     bool `hcl:"no_top,optional"`     // TOP is harmful: never used
 
 	Warnings []string `hcl:"warnings,optional"` // sentences to show once, before the first RETR
 }
@@ -131,16 +113,6 @@ func (t *Tuning) Refusal(text string) *Refusal {
 		}
 	}
 	return nil
-}
-
-// Short tells whether so few octets for so many listed are a sign that a
-// message was cut off.
-func (t *Tuning) Short(listed, octets int64) bool {
-	slack := int64(0)
-	if t != nil && !t.ExactOctets {
-		slack = max(int64(t.OctetsSlack), listed/100*int64(t.OctetsSlackPercent)+listed%100*int64(t.OctetsSlackPercent)/100)
-	}
-	return octets < listed-slack
 }
 
 // compile checks a row and prepares it for use.
@@ -229,13 +201,8 @@ func (t *Tuning) compile() error {
 			return fmt.Errorf("%q is no duration such as \"5m\"", span)
 		}
 	}
-	if t.InitialResponse != "" && t.InitialResponse != "never" {
-		return fmt.Errorf(`initial_response is "never" or absent`)
-	}
-	for _, n := range []int{t.SessionsPerHost, t.SessionsPerMaildrop, t.CommandLine, t.OctetsSlack, t.OctetsSlackPercent} {
-		if n < 0 {
-			return fmt.Errorf("a number is below zero")
-		}
+	if t.SessionsPerHost < 0 {
+		return fmt.Errorf("sessions_per_host is below zero")
 	}
 	for i := range t.Refusals {
 		r := &t.Refusals[i]

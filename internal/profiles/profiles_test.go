@@ -78,12 +78,6 @@ func checkConnect(t *testing.T, p *Profile) {
 }
 
 func checkTuning(t *testing.T, p *Profile) {
-	if p.Tuning.CommandLine != 0 && p.Tuning.CommandLine < 80 {
-		t.Errorf("%s: no login fits into %d octets", p.Name, p.Tuning.CommandLine)
-	}
-	if p.Tuning.ExactOctets && p.Tuning.OctetsSlack+p.Tuning.OctetsSlackPercent > 0 {
-		t.Errorf("%s: octets are exact or have slack, not both", p.Name)
-	}
 	texts := append(slices.Clone(p.Tuning.Warnings), p.Tuning.Help)
 	for _, r := range p.Tuning.Refusals {
 		texts = append(texts, r.Help)
@@ -167,22 +161,19 @@ func TestMatchCannotLowerSecurity(t *testing.T) {
 		}
 	}
 	// A forged greeting cannot take back what the host's row says.
-	honest, _ := Default().Match("pop.fastmail.com", "", "")
-	forged, _ := Default().Match("pop.fastmail.com", "Qpopper (version 4.0) at host", "Microsoft Exchange")
-	if !honest.ExactOctets || !forged.ExactOctets || forged.Short(1000, 990) != honest.Short(1000, 990) {
+	honest, _ := Default().Match("pop.gmail.com", "", "")
+	forged, _ := Default().Match("pop.gmail.com", "Qpopper (version 4.0) at host", "Microsoft Exchange")
+	if !honest.RetrHides || !honest.Window || !forged.RetrHides || !forged.Window {
 		t.Errorf("forged %+v", forged)
 	}
 }
 
 func TestWithIsMoreCareful(t *testing.T) {
-	if both := (&Tuning{OctetsSlack: 128, OctetsSlackPercent: 9}).With(&Tuning{OctetsSlack: 64, OctetsSlackPercent: 5}); both.OctetsSlack != 64 || both.OctetsSlackPercent != 5 {
-		t.Errorf("got %+v", both)
-	}
-	a := &Tuning{SessionsPerHost: 4, LoginSpacing: "1s", OctetsSlack: 128, Warnings: []string{"x"}, Help: "a"}
-	b := &Tuning{SessionsPerHost: 8, LoginSpacing: "2s", CommandLine: 127, RetrHides: true, InitialResponse: "never", Warnings: []string{"x", "y"}, Help: "b"}
+	a := &Tuning{SessionsPerHost: 4, LoginSpacing: "1s", NoTop: true, Warnings: []string{"x"}, Help: "a"}
+	b := &Tuning{SessionsPerHost: 8, LoginSpacing: "2s", RetrHides: true, Warnings: []string{"x", "y"}, Help: "b"}
 	for _, both := range []*Tuning{a.With(b), b.With(a)} {
-		if both.SessionsPerHost != 4 || both.LoginSpacing.Duration() != 2*time.Second || both.CommandLine != 127 ||
-			!both.RetrHides || both.InitialResponse != "never" || both.OctetsSlack != 128 || len(both.Warnings) != 2 {
+		if both.SessionsPerHost != 4 || both.LoginSpacing.Duration() != 2*time.Second ||
+			!both.RetrHides || !both.NoTop || len(both.Warnings) != 2 {
 			t.Errorf("got %+v", both)
 		}
 	}
@@ -206,25 +197,6 @@ func TestWithIsMoreCareful(t *testing.T) {
 	}
 	if got := (&Tuning{}).With(full); !reflect.DeepEqual(got, full) {
 		t.Errorf("got %+v, want %+v", got, full)
-	}
-}
-
-func TestShort(t *testing.T) {
-	for _, c := range []struct {
-		tuning         *Tuning
-		listed, octets int64
-		want           bool
-	}{
-		{nil, 100, 99, true}, {nil, 100, 100, false}, {nil, 100, 101, false},
-		{&Tuning{ExactOctets: true}, 100, 99, true},
-		{&Tuning{ExactOctets: true, OctetsSlack: 50}, 100, 99, true},
-		{&Tuning{OctetsSlack: 128}, 220, 215, false}, {&Tuning{OctetsSlack: 128}, 500, 371, true},
-		{&Tuning{OctetsSlackPercent: 5}, 1000, 950, false}, {&Tuning{OctetsSlackPercent: 5}, 1000, 949, true},
-		{&Tuning{OctetsSlackPercent: 5}, 1 << 62, 1 << 61, true},
-	} {
-		if got := c.tuning.Short(c.listed, c.octets); got != c.want {
-			t.Errorf("%+v: %d of %d: got %t", c.tuning, c.octets, c.listed, got)
-		}
 	}
 }
 
@@ -322,7 +294,7 @@ func TestParseRefuses(t *testing.T) {
 		"Wrong number of lab":   `profile {}`,
 		"second tuning":         row("tuning {}\ntuning {}"),
 		"true or false":         row(`tuning { window = "yes" }`),
-		"whole number":          row(`tuning { command_line = 1.5 }`),
+		"whole number":          row(`tuning { sessions_per_host = 1.5 }`),
 		"list of strings":       row(`hosts = "x"`),
 		"a list of strings":     row(`hosts = [1]`),
 		"string in quotes":      row(`greeting = 3`),
@@ -332,8 +304,8 @@ func TestParseRefuses(t *testing.T) {
 		"not a regular":         row("tuning {\n refusal {\n match = \"(\"\n help = \"x\"\n }\n}"),
 		"\"credential\" or":     row("tuning {\n refusal {\n match = \"x\"\n means = \"never\"\n help = \"x\"\n }\n}"),
 		"no duration":           row(`tuning { login_delay = "soon" }`),
-		"below zero":            row(`tuning { octets_slack = -1 }`),
-		`"never" or absent`:     row(`tuning { initial_response = "always" }`),
+		"below zero":            row(`tuning { sessions_per_host = -1 }`),
+		"octets_slack":          row(`tuning { octets_slack = 5 }`),
 		"tls is":                row(`connect { tls = "none" }`),
 		"no_pop stands alone":   row("connect {\n no_pop = \"x\"\n tls = \"implicit\"\n}"),
 		"begins with https":     row("connect {\n tls = \"implicit\"\n oauth2 {\n token_url = \"http://x\"\n scopes = []\n grants = []\n }\n}"),
@@ -352,6 +324,6 @@ func TestParseRefuses(t *testing.T) {
 
 func Example() {
 	tuning, titles := Default().Match("pop.example.net", "Hello there.", "Courier Mail Server")
-	fmt.Println(titles, tuning.SessionsPerHost, tuning.Short(500, 499))
-	// Output: [Courier] 4 true
+	fmt.Println(titles, tuning.SessionsPerHost)
+	// Output: [Courier] 4
 }

@@ -21,10 +21,8 @@ profile "google" {
     }
   }
   tuning {
-    sessions_per_maildrop = 1
     window       = true
     retr_hides   = true
-    delete_hides = true
     warnings = [
       "Gmail lists a few hundred of the oldest messages at a time, and hides a message from later sessions once it was fetched and the session ended well: other mail programs that fetch by POP will no longer see it.",
       "What Gmail does with a message that was fetched or deleted by POP (keep, archive, trash) is set in the mailbox under Forwarding and POP/IMAP.",
@@ -74,13 +72,6 @@ profile "microsoft" {
     }
   }
   tuning {
-    sessions_per_maildrop     = 16
-    initial_response          = "never" # the one-line form is answered with a protocol error
-    throttles_as_bad_password = true
-    weak_unique_ids           = true    # they change when a mailbox is moved
-    rebuilds                  = true
-    octets_slack_percent      = 5       # sizes are estimates
-    delete_hides              = true
     warnings = [
       "Exchange builds a message anew for each RETR: two copies of one message may differ in boundaries and header order.",
       "Outlook.com may keep what is deleted by POP, by an option of the mailbox; a Microsoft 365 mailbox keeps it in its recoverable items for a time.",
@@ -124,12 +115,7 @@ profile "exchange" {
   }
   tuning {
     sessions_per_host     = 16
-    sessions_per_maildrop = 16
-    command_line          = 512
     deletions             = "5s"
-    rebuilds              = true
-    weak_unique_ids       = true
-    octets_slack_percent  = 5
     warnings = [
       "Exchange builds a message anew for each RETR, and lists estimated sizes: two copies of one message may differ.",
     ]
@@ -158,7 +144,6 @@ profile "yahoo" {
     }
   }
   tuning {
-    unlisted_uidl = true
     help = "Yahoo wants an app password (Account security, Generate app password), not the account's own"
   }
 }
@@ -175,8 +160,6 @@ profile "aol" {
     tls    = "implicit"
   }
   tuning {
-    unlisted_uidl             = true
-    throttles_as_bad_password = true # it drops the line at a wrong password, and at too many logins
     help = "AOL wants an app password (Account security); it closes the line without a word when a password is wrong"
   }
 }
@@ -195,7 +178,6 @@ profile "gmx" {
   tuning {
     sessions_per_host = 4
     login_spacing     = "1s"
-    delete_hides      = true
     warnings = ["GMX was seen to accept deletions and keep the messages; the spam folder is listed only by an option of the mailbox."]
     refusal {
       match = "authentication failed"
@@ -221,7 +203,6 @@ profile "webde" {
   tuning {
     sessions_per_host = 4
     login_spacing     = "1s"
-    delete_hides      = true
     warnings = ["WEB.DE lists the spam folder only by an option of the mailbox."]
     refusal {
       match = "authentication failed"
@@ -265,7 +246,6 @@ profile "yandex" {
     tls    = "implicit"
   }
   tuning {
-    delete_hides = true
     warnings = [
       "Yandex lists the folders that are chosen in the mailbox's settings under mail programs, all of them in one listing.",
       "Yandex keeps what is deleted by POP, in the web view.",
@@ -374,7 +354,6 @@ profile "fastmail" {
     tls    = "implicit"
   }
   tuning {
-    exact_octets = true # of the Cyrus family
     warnings = ["Fastmail gives the inbox; another folder by the login user+folder@domain, where its name has no blanks."]
     help = "Fastmail wants an app password with access to mail (not in Basic plans)"
   }

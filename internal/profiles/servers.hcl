@@ -9,8 +9,6 @@ profile "james" {
   as_of    = "2025"
   certain  = "sure"
   tuning {
-    command_line    = 255
-    weak_unique_ids = true # small numbers that begin again in a new mailbox
     warnings = ["James shows an empty maildrop when it cannot read one; an empty result is worth a second look."]
   }
 }
@@ -23,7 +21,6 @@ profile "citadel" {
   as_of          = "2025"
   certain        = "sure"
   tuning {
-    rebuilds  = true
     no_top    = true # the reply never ends properly
     deletions = "3s" # after the reply to QUIT
     warnings = ["Citadel rebuilds messages: header order, From and Date are its own, and a body ends at a NUL."]
@@ -39,7 +36,6 @@ profile "courier" {
   certain        = "sure"
   tuning {
     sessions_per_host = 4 # MAXPERIP
-    exact_octets      = true
     deletions         = "1s"
     warnings = ["Courier wraps messages that have 8-bit headers anew at each RETR; two copies of one message may differ."]
     refusal {
@@ -63,8 +59,6 @@ profile "cyrus" {
   as_of          = "2025"
   certain        = "sure"
   tuning {
-    exact_octets = true
-    delete_hides = true # delayed expunge; a deletion that could not be done is answered +OK
     refusal {
       match = "too many open connections"
       means = "busy"
@@ -81,8 +75,6 @@ profile "dovecot" {
   as_of          = "2025"
   certain        = "sure"
   tuning {
-    sessions_per_maildrop = 10
-    exact_octets          = true # a message cut by a storage error ends well
     refusal {
       match = "cleartext authentication disallowed|plaintext authentication disallowed"
       means = "credential"
@@ -111,9 +103,6 @@ profile "hmailserver" {
   # Its greeting is the administrator's; the default, POP3, says nothing.
   greeting = "^POP3$"
   tuning {
-    command_line    = 500
-    exact_octets    = true
-    weak_unique_ids = true # the folder's small numbers
     warnings = ["hMailServer replaces a message whose file is lost by a notice from Postmaster; look for (undeliverable) in the result. Many wrong passwords ban your address."]
     refusal {
       match = "already locked"
@@ -135,7 +124,6 @@ profile "imail" {
   as_of    = "2013"
   certain  = "fair"
   tuning {
-    command_line = 127 # over 512 the client's address is banned until the service restarts
     warnings = ["IMail bans the address of a client that sends a line of over 512 characters."]
   }
 }
@@ -163,7 +151,6 @@ profile "nginx" {
   as_of    = "2025"
   certain  = "sure"
   tuning {
-    command_line = 127 # longer ones are invalid and close the line
     refusal {
       match = "internal server error"
       means = "busy"
@@ -195,11 +182,7 @@ profile "qpopper" {
   as_of          = "2011"
   certain        = "sure"
   tuning {
-    sessions_per_maildrop = 1
     retr_hides      = true # by its auto-delete option
-    drop_commits    = true # by its update-on-abort option
-    weak_unique_ids = true # taken from a header that the sender can write
-    octets_slack    = 128
     warnings = ["Qpopper can be set to delete every message that was fetched, and to carry out deletions though the line drops; ask its administrator, or look at EXPIRE in the preflight."]
     refusal {
       match = "must use apop"
@@ -216,10 +199,6 @@ profile "popper" {
   as_of          = "2025"
   certain        = "sure"
   tuning {
-    sessions_per_maildrop = 1
-    drop_commits    = true
-    weak_unique_ids = true # Message-Ids: copies share one, and missing ones are numbered anew
-    octets_slack    = 128  # the From_ line is counted
     warnings = ["This server carries out deletions though the line drops, and loses what follows a NUL in a line."]
     refusal {
       match = "popping not authorized"
@@ -236,8 +215,6 @@ profile "uw" {
   as_of    = "2025"
   certain  = "sure"
   tuning {
-    sessions_per_maildrop = 1
-    exact_octets = true
     warnings = ["ipop3d loses the last two octets of a message that was stored without a final line end, under a correct size: no POP client can see that."]
     refusal {
       match = "can't get lock"
@@ -266,8 +243,6 @@ profile "zimbra" {
   as_of          = "2025"
   certain        = "sure"
   tuning {
-    command_line = 127 # nginx stands before it as a rule
-    delete_hides = true
     warnings = ["Zimbra lists the inbox from the day that the account's preferences name, without what was fetched before if they say so, and by the same preferences keeps or deletes it."]
     refusal {
       match = "pop access not enabled"
@@ -293,8 +268,4 @@ profile "tpop3d" {
   source   = "sessions with it"
   as_of    = "2025"
   certain  = "fair"
-  tuning {
-    sessions_per_maildrop = 1
-    weak_unique_ids = true # digests of headers: equal for copies
-  }
 }

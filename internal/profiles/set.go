@@ -145,28 +145,16 @@ func (t *Tuning) With(o *Tuning) *Tuning {
 		o = &Tuning{}
 	}
 	return &Tuning{
-		SessionsPerHost:        least(t.SessionsPerHost, o.SessionsPerHost),
-		SessionsPerMaildrop:    least(t.SessionsPerMaildrop, o.SessionsPerMaildrop),
-		LoginSpacing:           longest(t.LoginSpacing, o.LoginSpacing),
-		LoginDelay:             longest(t.LoginDelay, o.LoginDelay),
-		Deletions:              longest(t.Deletions, o.Deletions),
-		InitialResponse:        max(t.InitialResponse, o.InitialResponse),
-		CommandLine:            least(t.CommandLine, o.CommandLine),
-		ThrottlesAsBadPassword: t.ThrottlesAsBadPassword || o.ThrottlesAsBadPassword,
-		Refusals:               slices.Concat(t.Refusals, o.Refusals),
-		Help:                   first(t.Help, o.Help),
-		Window:                 t.Window || o.Window,
-		RetrHides:              t.RetrHides || o.RetrHides,
-		DeleteHides:            t.DeleteHides || o.DeleteHides,
-		DropCommits:            t.DropCommits || o.DropCommits,
-		UnlistedUIDL:           t.UnlistedUIDL || o.UnlistedUIDL,
-		WeakUniqueIDs:          t.WeakUniqueIDs || o.WeakUniqueIDs,
-		ExactOctets:            t.ExactOctets || o.ExactOctets,
-		OctetsSlack:            least(t.OctetsSlack, o.OctetsSlack),
-		OctetsSlackPercent:     least(t.OctetsSlackPercent, o.OctetsSlackPercent),
-		Rebuilds:               t.Rebuilds || o.Rebuilds,
-		NoTop:                  t.NoTop || o.NoTop,
-		Warnings:               union(t.Warnings, o.Warnings),
+		SessionsPerHost: least(t.SessionsPerHost, o.SessionsPerHost),
+		LoginSpacing:    longest(t.LoginSpacing, o.LoginSpacing),
+		LoginDelay:      longest(t.LoginDelay, o.LoginDelay),
+		Deletions:       longest(t.Deletions, o.Deletions),
+		Refusals:        slices.Concat(t.Refusals, o.Refusals),
+		Help:            first(t.Help, o.Help),
+		Window:          t.Window || o.Window,
+		RetrHides:       t.RetrHides || o.RetrHides,
+		NoTop:           t.NoTop || o.NoTop,
+		Warnings:        union(t.Warnings, o.Warnings),
 	}
 }
 
