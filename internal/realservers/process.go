@@ -1,6 +1,7 @@
-// Package realservers starts real mail servers on loopback for tests: Dovecot
-// (POP3 and LMTP) and Postfix, from the system's packages. Everything they
-// write is in the test's temporary directory, and they end with the test.
+// Package realservers starts real mail servers on loopback for tests, from the
+// system's packages and from what install.sh fetches: POP3 servers of many
+// makes, Postfix, a Kerberos realm. Everything they write is in the test's
+// temporary directory, and they end with the test.
 //
 // A test skips where a server is not installed, or where it cannot be started
 // because the test does not run as root. With POPMIGRATE_REAL_SERVERS=required
