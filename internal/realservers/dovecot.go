@@ -94,6 +94,12 @@ mail_uid = 61000
 mail_gid = 61000
 disable_plaintext_auth = no
 auth_mechanisms = plain login apop
+auth_failure_delay = 0
+service anvil { # refused logins slow down those that follow, from one address
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
 ssl = yes
 ssl_cert = <@DIR@/cert.pem
 ssl_key = <@DIR@/key.pem
