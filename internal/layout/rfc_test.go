@@ -22,7 +22,7 @@ var (
 	rfcFigures = regexp.MustCompile(`(\d+) of (\d+) are shown, (\d+) of them but for a detail`)
 	inCode     = regexp.MustCompile("`([^`]*)`")
 	testName   = regexp.MustCompile(`^(.+)\.((?:Test|Fuzz)\w+)(?:/(.+))?$`)
-	anyTitle   = regexp.MustCompile(`(?m)^== (?:[^:\n]*: )?(.*)$`)
+	anyTitle   = regexp.MustCompile(`(?m)^== ((?:[^:\n]*: )?(.*))$`)
 )
 
 // namesFrom says where the names of a package's subtests come from, if not
@@ -161,7 +161,7 @@ func sourcesOf(dir string) (*sources, error) {
 		}
 		text, err := os.ReadFile(path)
 		for _, title := range anyTitle.FindAllStringSubmatch(string(text), -1) {
-			s.names[title[1]] = true
+			s.names[title[1]], s.names[title[2]] = true, true
 		}
 		return err
 	})
