@@ -79,3 +79,20 @@ func TestServerEndsTheSession(t *testing.T) {
 		})
 	}
 }
+
+// A server that is known to delete some time after it answered QUIT is given
+// that time: nothing is asked of it twice.
+func TestLateDeletion(t *testing.T) {
+	known := withProfile(t, `deletions = "5s"`).source.Profiles
+	synctest.Test(t, func(t *testing.T) {
+		all := mail(5)
+		p := newPair(t, pop3test.Config{Greeting: "Odd Server ready"}, all...)
+		p.bad.Profiles = known
+		p.mail.SetRules(pop3test.Rule{Command: "QUIT", Do: pop3test.UpdateLate(5 * time.Second)})
+		r := p.hold()
+		p.whole(all)
+		if !r.Complete || r.Counts.Gone != 5 || p.deletions() != 5 {
+			t.Errorf("complete %v, %d DELE, %+v: %s", r.Complete, p.deletions(), r.Counts, r.Reason)
+		}
+	})
+}
