@@ -104,6 +104,12 @@ func noTest(name string) string {
 	case parts[3] == "":
 		return ""
 	}
+	if file, _, nested := strings.Cut(parts[3], "/"); nested && sources.dialogues[file] {
+		if !sources.names[parts[3]] {
+			return "there is no such dialogue"
+		}
+		return ""
+	}
 	for part := range strings.SplitSeq(parts[3], "/") {
 		if !sources.names[part] && !strings.Contains(sources.tests, strconv.Quote(part)) {
 			return "nothing is called " + strconv.Quote(part)
@@ -114,8 +120,9 @@ func noTest(name string) string {
 
 // sources are what the names of a package's tests and subtests come from.
 type sources struct {
-	tests string
-	names map[string]bool // of files in testdata, and of the dialogues in them
+	tests     string
+	names     map[string]bool // of files in testdata, and of the dialogues in them, also behind their file's
+	dialogues map[string]bool // files that hold some
 }
 
 var read = map[string]*sources{}
@@ -124,7 +131,7 @@ func sourcesOf(dir string) (*sources, error) {
 	if s := read[dir]; s != nil {
 		return s, nil
 	}
-	s := &sources{names: map[string]bool{}}
+	s := &sources{names: map[string]bool{}, dialogues: map[string]bool{}}
 	paths, err := filepath.Glob(filepath.Join(root, dir, "*_test.go"))
 	if err != nil || len(paths) == 0 {
 		return nil, fmt.Errorf("no tests in %q", dir)
@@ -154,14 +161,15 @@ func sourcesOf(dir string) (*sources, error) {
 		case entry.IsDir():
 			return nil
 		}
-		s.names[entry.Name()] = true
-		s.names[strings.TrimSuffix(entry.Name(), filepath.Ext(path))] = true
+		stem := strings.TrimSuffix(entry.Name(), filepath.Ext(path))
+		s.names[entry.Name()], s.names[stem] = true, true
 		if filepath.Ext(path) != ".txt" {
 			return nil
 		}
 		text, err := os.ReadFile(path)
 		for _, title := range anyTitle.FindAllStringSubmatch(string(text), -1) {
-			s.names[title[1]], s.names[title[2]] = true, true
+			s.names[title[1]], s.names[title[2]], s.names[stem+"/"+title[2]] = true, true, true
+			s.dialogues[stem] = true
 		}
 		return err
 	})
