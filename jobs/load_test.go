@@ -92,7 +92,7 @@ func TestSource(t *testing.T) {
 		alice.Login.User != "alice%example.net" || alice.Pipelining != pop3.PipelineOn {
 		t.Errorf("alice: %+v", alice)
 	}
-	if c := alice.TLSConfig; c.ServerName != "mail.example.net" || c.MinVersion != tls.VersionTLS10 || c.RootCAs == nil || c.InsecureSkipVerify {
+	if c := alice.TLSConfig; c.ServerName != "mail.example.net" || c.MinVersion != tls.VersionTLS10 || c.RootCAs == nil || c.InsecureSkipVerify || c.ClientSessionCache == nil {
 		t.Errorf("alice's TLS: %+v", c)
 	}
 	carol := job.Accounts[2].Connector.(*migrate.POP3Source)

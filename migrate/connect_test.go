@@ -242,6 +242,9 @@ func TestLoginFailures(t *testing.T) {
 			}
 			return line
 		})}, class: ClassLocal, says: `auth = "plain"`},
+		"greeting: later":      {rule: pop3test.Rule{Command: pop3test.OnGreeting, Do: pop3test.Instead("-ERR [SYS/TEMP] try later")}, class: ClassBusy},
+		"greeting: no word":    {rule: pop3test.Rule{Command: pop3test.OnGreeting, Do: pop3test.Instead("-ERR")}, class: ClassBusy},
+		"greeting: never":      {rule: pop3test.Rule{Command: pop3test.OnGreeting, Do: pop3test.Instead("-ERR [SYS/PERM] not for you")}, class: ClassServer},
 		"UTF8 wanted, unknown": {change: func(s *POP3Source) { s.UTF8 = UTF8On }, class: ClassServer, says: `utf8 = "off"`},
 	}
 	for name, test := range tests {

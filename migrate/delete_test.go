@@ -70,6 +70,21 @@ func TestQuitThatLies(t *testing.T) {
 	})
 }
 
+// A message that the server will not delete stays, and keeps no other from being
+// deleted.
+func TestRefusedMark(t *testing.T) {
+	for times, kept := range map[int]int64{1: 0, 9: 1} {
+		all := mail(5)
+		b := newBench(t, pop3test.Config{}, all...)
+		b.job.Delete = DeleteVerified
+		b.drop.SetRules(pop3test.Rule{Command: "DELE", UniqueID: all[1].UniqueID, Times: times, Do: pop3test.Instead("-ERR not this one")})
+		want(t, b.run(), map[string]int64{"stored": 5, "gone": 5 - kept, "kept": kept})
+		if n := len(b.drop.Contents()); int64(n) != kept {
+			t.Errorf("%d left", n)
+		}
+	}
+}
+
 // A listing that lost all unique-ids is no proof of deletion.
 func TestRenumberedAfterQuit(t *testing.T) {
 	all := mail(6)

@@ -236,6 +236,7 @@ func TestRemarks(t *testing.T) {
 		{cause: "mail expires", config: pop3test.Config{LoggedInCapabilities: []string{"EXPIRE 30 USER", "UIDL"}}},
 		{cause: "no TOP", config: pop3test.Config{Without: []string{"TOP"}}},
 		{cause: "known of Courier", config: pop3test.Config{Greeting: "Hello there."}},
+		{cause: "known of UW IMAP ipop3d", config: pop3test.Config{Greeting: "POP3 mail.example.net 2007f.104 server ready"}},
 		{cause: "clear text"},
 	} {
 		t.Run(c.cause, func(t *testing.T) {

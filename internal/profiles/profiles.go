@@ -62,8 +62,7 @@ type OAuth2 struct {
 }
 
 // Tuning is what a session may take care of. A zero field has no opinion.
-// Every field either makes the program more careful or is a hint for people,
-// but for OctetsSlack and OctetsSlackPercent.
+// Every field either makes the program more careful or is a hint for people.
 type Tuning struct {
 	// Pace.
 	SessionsPerHost int  `hcl:"sessions_per_host,optional"` // the most the governor may grow the host to

@@ -215,7 +215,7 @@ profile "uw" {
   as_of    = "2025"
   certain  = "sure"
   tuning {
-    warnings = ["ipop3d loses the last two octets of a message that was stored without a final line end, under a correct size: no POP client can see that."]
+    warnings = ["ipop3d loses the last two octets of a message that was stored without a final line end, under a correct size: no POP client can see that, so fetch by IMAP where that is to be had."]
     refusal {
       match = "can't get lock"
       means = "busy"

@@ -212,6 +212,28 @@ func TestOutsideASCII(t *testing.T) {
 	}
 }
 
+// TestPrepared: names and passwords that are one by SASLprep (RFC 4013) are one
+// to SCRAM, and what it forbids is not sent.
+func TestPrepared(t *testing.T) {
+	server := start(t, pop3test.Config{Mechanisms: []string{"SCRAM-SHA-256", "SCRAM-SHA-1"}})
+	server.AddMaildrop("IX", "a b")
+	for _, name := range []string{"SCRAM-SHA-256", "SCRAM-SHA-1"} {
+		for _, typed := range []struct {
+			user, password string
+			ok             bool
+		}{
+			{"IX", "a b", true}, {"I\u00adX", "a\u00a0b", true}, {"\u2168", "a\u3000b", true}, {"ix", "a b", false}, {"IX", "a\u0007b", false},
+		} {
+			client, capabilities := dial(t, server, tls13, nil)
+			_, err := auth.Login(t.Context(), client, capabilities, withPassword(typed.user, typed.password), auth.Policy{Mechanisms: []string{name}})
+			if (err == nil) != typed.ok {
+				t.Errorf("%s %q %q: %v", name, typed.user, typed.password, err)
+			}
+			client.Close()
+		}
+	}
+}
+
 // TestWindowsNames logs in with the name of a domain.
 func TestWindowsNames(t *testing.T) {
 	server := start(t, pop3test.Config{Mechanisms: []string{"NTLM"}})
