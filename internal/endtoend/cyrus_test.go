@@ -50,7 +50,7 @@ job "test" {
 		if got := j.run(3); got.Stored != 3 || got.Gone != 3 {
 			t.Errorf("%+v", got)
 		}
-		if got := j.run(3); got.Listed != 1 || got.Failed != 1 {
+		if got := j.run(7); got.Listed != 1 || got.Failed != 1 {
 			t.Errorf("afterwards, with the message without an end alone: %+v", got)
 		}
 	})

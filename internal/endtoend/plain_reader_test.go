@@ -50,8 +50,24 @@ func readAll(address, user string) (tally, error) {
 		}
 		return line, err
 	}
+	if _, err := say(""); err != nil {
+		return nil, err
+	}
+	if _, err := say("CAPA"); err == nil {
+		offered, err := readBody(r)
+		if err != nil {
+			return nil, err
+		}
+		// Courier puts mail with octets outside ASCII in its header into an
+		// envelope unless it is told that they are welcome (RFC 6856).
+		if strings.Contains("\r\n"+offered, "\r\nUTF8") {
+			if _, err := say("UTF8"); err != nil {
+				return nil, err
+			}
+		}
+	}
 	var status string
-	for _, command := range []string{"", "USER " + user, "PASS " + realservers.Password(user), "STAT"} {
+	for _, command := range []string{"USER " + user, "PASS " + realservers.Password(user), "STAT"} {
 		if status, err = say(command); err != nil {
 			return nil, err
 		}

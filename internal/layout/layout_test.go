@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"internal/spool":               {},
 	"internal/sqlitevfs":           {"internal/durable"}, // stands in no list: only tests may import it
 	"internal/realservers":         {},
+	"internal/realservers/inetd":   {},
 	"bench":                        {}, // its tests run the program and the servers
 	"internal/layout":              {},
 	"internal/torture":             {},
