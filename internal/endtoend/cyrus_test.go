@@ -31,8 +31,9 @@ job "test" {
 }
 `
 	_, source := sources(cyrus.POP3)
-	for mode, text := range source {
+	for _, mode := range []string{"none", "implicit"} {
 		t.Run(mode, func(t *testing.T) {
+			text := source[mode]
 			j := newJob(t, job, "@PASSWORD@", realservers.Password("alice"), "@SOURCE@", text, "@DELETE@", "never")
 			got := j.run(3)
 			if got.Listed != 4 || got.Stored != 3 || got.Failed != 1 || !got.balanced() {

@@ -53,6 +53,7 @@ var realServers = []realServer{
 		start: func(t testing.TB, users ...string) *realservers.POP3 {
 			return realservers.StartPerdition(t, realservers.StartDovecotStore(t, "maildir", users...))
 		}},
+	{name: "greenmail", row: "GreenMail", start: realservers.StartGreenMail, logins: []string{"USER"}},
 	{name: "james", row: "Apache James", start: realservers.StartJames, logins: []string{"USER"}},
 }
 
@@ -90,6 +91,7 @@ func TestRealServers(t *testing.T) {
 	notShort(t)
 	for _, s := range realServers {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel() // they wait for each other's locks and delays most of the time
 			p := s.start(t, "alice", "bob", "carol")
 			scenarios := map[string]func(*testing.T, *realServer, *realservers.POP3){
 				"copy, again, delete": copyAndDelete, "killed": killedOnce, "logins": everyLogin, "wrong password": wrongPassword}

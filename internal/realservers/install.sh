@@ -7,7 +7,7 @@ to=${POPMIGRATE_SERVERS:-/opt/realservers}
 here=$(cd "$(dirname "$0")" && pwd)
 export DEBIAN_FRONTEND=noninteractive
 
-installed=(dovecot-core dovecot-pop3d dovecot-lmtpd postfix
+installed=(dovecot-core dovecot-pop3d dovecot-lmtpd postfix mutt zstd python3
   mailutils-pop3d nginx-core libnginx-mod-mail perdition
   courier-base courier-authlib courier-authlib-userdb
   cyrus-common libsasl2-modules sasl2-bin

@@ -22,7 +22,7 @@ var jamesConf embed.FS
 // small numbers that count up.
 func StartJames(t testing.TB, users ...string) *POP3 {
 	t.Helper()
-	need(t, "java")
+	needJava(t)
 	jars := filepath.Dir(unpacked(t, "james", "lib", "james-server-memory-app-3.8.1.jar"))
 	p, dir, plain, secure := newPOP3(t, true)
 	imap, admin := freePort(t), freePort(t)

@@ -44,6 +44,16 @@ func need(t testing.TB, programs ...string) {
 	}
 }
 
+// needJava is need for a server that install.sh fetches by Maven. Where there
+// is none, such a server cannot be required.
+func needJava(t testing.TB) {
+	t.Helper()
+	if _, err := exec.LookPath("mvn"); err != nil {
+		t.Skip("there is no Maven here to fetch Java servers with")
+	}
+	need(t, "java")
+}
+
 // Skip skips the test because something is missing, or fails it where real
 // servers are required.
 func Skip(t testing.TB, why string) {
