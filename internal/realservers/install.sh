@@ -11,7 +11,8 @@ installed=(dovecot-core dovecot-pop3d dovecot-lmtpd postfix mutt zstd python3
   mailutils-pop3d nginx-core libnginx-mod-mail perdition
   courier-base courier-authlib courier-authlib-userdb
   cyrus-common libsasl2-modules sasl2-bin
-  liblockfile1 libidn12 libcourier-unicode4 openssl)
+  liblockfile1 libidn12 libcourier-unicode4 openssl
+  krb5-kdc krb5-admin-server krb5-user dovecot-gssapi libkrb5-dev gcc libc6-dev)
 unpacked=(courier-pop cyrus-pop3d popa3d solid-pop3d)
 greenmail=com.icegreen:greenmail-standalone:2.1.3
 
