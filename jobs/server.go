@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/net/idna"
+
 	"popmigrate/migrate"
 )
 
@@ -37,7 +39,8 @@ func defaultPort(mode migrate.TLSMode) string {
 }
 
 // parseServer splits host, host:port, [v6], [v6]:port or a bare IPv6 address;
-// port is "" where none is given.
+// port is "" where none is given. A name outside ASCII comes back as resolvers,
+// TLS and certificates have it.
 func parseServer(s string) (host, port string, err error) {
 	if address, err := netip.ParseAddr(s); err == nil {
 		return address.String(), "", nil
@@ -49,6 +52,8 @@ func parseServer(s string) (host, port string, err error) {
 		}
 	} else if host == "" || strings.ContainsFunc(host, notInHost) {
 		return "", "", errors.New("expected host or host:port")
+	} else if host, err = asciiHost(host); err != nil {
+		return "", "", err
 	}
 	if port == "" && strings.HasSuffix(s, ":") {
 		return "", "", errors.New("the port after the colon is missing")
@@ -61,6 +66,18 @@ func parseServer(s string) (host, port string, err error) {
 		port = strconv.FormatUint(n, 10)
 	}
 	return host, port, nil
+}
+
+// asciiHost returns the A-labels of a name that is not ASCII (RFC 5890).
+func asciiHost(name string) (string, error) {
+	if !strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return name, nil
+	}
+	ascii, err := idna.Lookup.ToASCII(name)
+	if err != nil {
+		return "", errors.New("the name of the host has characters that no host name may have")
+	}
+	return ascii, nil
 }
 
 // splitHost takes the port off a server, judging nothing.

@@ -6,8 +6,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
+	"syscall"
 	"time"
 
 	"popmigrate/pop3"
@@ -17,9 +19,15 @@ import (
 // Connect dials, encrypts, reads the greeting and logs in: no credential
 // leaves before TLS is up where TLS is wanted. Its errors are *ConnectError. A
 // server that closes the line after it refused a token is dialed once more,
-// with a fresh one.
+// with a fresh one; one that closes it at CAPA, without CAPA.
 func (s *POP3Source) Connect(ctx context.Context) (Session, *Facts, error) {
 	session, facts, err := s.connect(ctx)
+	if s.closedAtCapa(err) {
+		again := *s
+		again.noCapa = true
+		s = &again
+		session, facts, err = s.connect(ctx)
+	}
 	var stale *auth.StaleTokenError
 	if !errors.As(err, &stale) {
 		return session, facts, err
@@ -27,6 +35,14 @@ func (s *POP3Source) Connect(ctx context.Context) (Session, *Facts, error) {
 	again := *s
 	again.Login = stale.Renew(s.Login)
 	return again.connect(ctx)
+}
+
+// closedAtCapa tells whether the line ended where the reply to CAPA should be:
+// what servers from before RFC 2449 do with commands that they do not know.
+func (s *POP3Source) closedAtCapa(err error) bool {
+	var failed *ConnectError
+	return !s.noCapa && errors.As(err, &failed) && failed.Stage == "capabilities" &&
+		(errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET))
 }
 
 func (s *POP3Source) connect(ctx context.Context) (Session, *Facts, error) {
@@ -39,7 +55,7 @@ func (s *POP3Source) connect(ctx context.Context) (Session, *Facts, error) {
 		return nil, facts, s.explainRefusal(err, facts)
 	}
 	session := &popSession{client: client}
-	if args := session.capabilities(ctx, facts); len(args) > 0 {
+	if args := s.capabilities(ctx, session, facts); len(args) > 0 {
 		if seconds, err := strconv.Atoi(args[0]); err == nil && seconds > 0 {
 			facts.LoginDelay = min(time.Duration(seconds)*time.Second, time.Hour)
 		}
@@ -168,6 +184,9 @@ func (s *POP3Source) greet(ctx context.Context, client *pop3.Client, facts *Fact
 		facts.Chain = state.PeerCertificates
 	}
 	facts.Timestamp = client.Timestamp() != ""
+	if s.noCapa {
+		return nil
+	}
 	facts.Offered, err = client.Capabilities(ctx)
 	if err != nil && client.Broken() != nil {
 		return connectError("capabilities", s.Server, err)
@@ -216,8 +235,11 @@ type popSession struct{ client *pop3.Client }
 
 // capabilities asks CAPA again after the login, for servers answer differently
 // then; it returns the arguments of LOGIN-DELAY.
-func (p *popSession) capabilities(ctx context.Context, facts *Facts) []string {
-	capabilities, err := p.client.Capabilities(ctx)
+func (s *POP3Source) capabilities(ctx context.Context, session *popSession, facts *Facts) []string {
+	if s.noCapa {
+		return nil
+	}
+	capabilities, err := session.client.Capabilities(ctx)
 	if err != nil {
 		return nil // refused: there are none. Broken: the caller looks.
 	}

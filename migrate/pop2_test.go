@@ -175,6 +175,31 @@ func TestPOP2Faults(t *testing.T) {
 	}
 }
 
+// A message of no length, or of UW ipop2d's two octets, is deleted: RETR would
+// end the session. No number above the count is asked for.
+func TestPOP2DeletedMessage(t *testing.T) {
+	for _, length := range []string{"=0 No more messages", "=2 characters in message 2"} {
+		t.Run(length, func(t *testing.T) {
+			b := newPOP2Bench(t, pop2test.Config{UW: true, Folders: inbox(letters(3)), Fault: func(command string) pop2test.Do {
+				if command == "READ 2" {
+					return pop2test.Do{Say: length}
+				}
+				return pop2test.Do{}
+			}})
+			want(t, b.run(), map[string]int64{"listed": 2, "stored": 2, "failed": 0})
+			b.stored(letters(3)[0], letters(3)[2])
+			for _, command := range b.pop2.Commands() {
+				if firstWord(command) == "READ" && command != "READ 1" && command != "READ 2" && command != "READ 3" {
+					t.Errorf("sent %q", command)
+				}
+			}
+			if n := b.sent("RETR"); n != 2 {
+				t.Errorf("RETR was sent %d times", n)
+			}
+		})
+	}
+}
+
 func TestPOP2Folder(t *testing.T) {
 	for name, test := range map[string]struct {
 		folder string

@@ -61,4 +61,6 @@ type POP3Source struct {
 
 	// Dial opens the connection; nil means a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	noCapa bool // the server ends sessions at CAPA
 }

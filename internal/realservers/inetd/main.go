@@ -17,12 +17,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: inetd ADDRESS PROGRAM [ARGUMENT...]")
 		os.Exit(2)
 	}
-	if err := serve(os.Args[1], os.Args[2], os.Args[3:]); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(os.Stderr, serve(os.Args[1], os.Args[2], os.Args[3:]))
+	os.Exit(1)
 }
 
+// serve returns what ended it.
 func serve(address, program string, args []string) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
