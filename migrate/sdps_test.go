@@ -114,6 +114,31 @@ func TestSDPSDeliveredLater(t *testing.T) {
 	}
 }
 
+// Nor is it filled in from there where the server has changed its own notes in
+// the message since.
+func TestSDPSDeliveredLaterWithOtherStatus(t *testing.T) {
+	all := enveloped(mail(3))
+	b, target, seen := sdpsBench(t, pop3test.Config{}, all)
+	b.job.Limits.Attempts = 1
+	now := target.fail
+	target.fail = func(*sinks.Message) (sinks.Proof, error) { return sinks.Later, nil }
+	b.run()
+	target.fail = now
+	b.drop.SetRules(pop3test.Rule{Command: pop3test.OnLogin, Do: pop3test.View(func(messages []pop3test.Message) []pop3test.Message {
+		for i := range messages {
+			messages[i].Content = append([]byte("Status: RO\r\n"), messages[i].Content...)
+		}
+		return messages
+	})})
+	if r := b.run(); !r.Complete {
+		t.Errorf("%+v", r)
+	}
+	b.holds(all...)
+	if !slices.Equal(*seen, threeEnvelopes) {
+		t.Errorf("delivered: %q", *seen)
+	}
+}
+
 // No source asks for envelopes unless it is told to.
 func TestNoEnvelopesAsked(t *testing.T) {
 	b := newBench(t, pop3test.Config{}, enveloped(mail(3))...)

@@ -258,6 +258,9 @@ func TestWrongReplies(t *testing.T) {
 			if c.Broken() == nil {
 				t.Error("the connection counts as sound")
 			}
+			if name == "message cut" && !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("%v is no unexpected end", err)
+			}
 			if _, err := c.Read(t.Context(), 1); !errors.Is(err, pop3.ErrBroken) {
 				t.Errorf("READ afterwards: %v", err)
 			}
