@@ -108,7 +108,7 @@ func (s *SQLite) openForRun(ctx context.Context, dir string, opts *Options, now 
 	if err := s.prepareForRun(ctx, conn, opts); err != nil {
 		return errors.Join(err, conn.Close())
 	}
-	if s.writer, err = newWriter(ctx, conn, s.path); err != nil {
+	if s.writer, err = newWriter(ctx, conn, s.place); err != nil {
 		return errors.Join(err, conn.Close())
 	}
 	return nil

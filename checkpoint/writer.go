@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"path/filepath"
+
+	"popmigrate/internal/durable"
 )
 
 // mostTogether bounds the changes of one transaction that many commits share,
@@ -28,6 +31,7 @@ type request struct {
 // writes again.
 type writer struct {
 	path     string
+	fsys     durable.FS
 	conn     *sql.Conn
 	requests chan *request // unbuffered: who has sent is in the writer's hands
 	ended    chan struct{}
@@ -36,14 +40,15 @@ type writer struct {
 	stage    *stage
 }
 
-func newWriter(ctx context.Context, conn *sql.Conn, path string) (*writer, error) {
+func newWriter(ctx context.Context, conn *sql.Conn, ledger place) (*writer, error) {
 	prepared := &statements{conn: conn}
 	stage, err := newStage(ctx, prepared)
 	if err != nil {
 		return nil, errors.Join(err, prepared.close())
 	}
 	return &writer{
-		path:     path,
+		path:     ledger.path,
+		fsys:     ledger.fsys,
 		conn:     conn,
 		requests: make(chan *request),
 		ended:    make(chan struct{}),
@@ -114,6 +119,9 @@ func (w *writer) transact(ctx context.Context, group []*request) error {
 		return err
 	}
 	if _, err := w.conn.ExecContext(ctx, "COMMIT"); err != nil {
+		return err
+	}
+	if err := durable.Confirm(w.fsys, filepath.Dir(w.path)); err != nil {
 		return err
 	}
 	w.stage.committed()

@@ -177,7 +177,10 @@ func (s *maildirSink) publish(files []maildirFile) error {
 			return err
 		}
 	}
-	return durable.SyncDir(s.cfg.FS, s.cfg.path(maildirNew))
+	if err := durable.SyncDir(s.cfg.FS, s.cfg.path(maildirNew)); err != nil {
+		return err
+	}
+	return durable.Confirm(s.cfg.FS, s.cfg.path(maildirTmp))
 }
 
 // discard removes what a failed Store left in tmp, if it still can; else the

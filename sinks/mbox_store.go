@@ -113,6 +113,9 @@ func (s *mboxSink) store(ctx context.Context, frames []*mboxFrame) error {
 	if err := s.file.Sync(); err != nil {
 		return err
 	}
+	if err := durable.Confirm(s.cfg.FS, s.cfg.Dir); err != nil {
+		return err
+	}
 	durable.DropCache(s.file)
 	if err := s.readBack(ctx, frames, end); err != nil {
 		return err

@@ -37,7 +37,11 @@ func Publish(fsys FS, name string, write func(io.Writer) error) error {
 		fsys.Remove(temp)
 		return err
 	}
-	return SyncDir(fsys, filepath.Dir(name))
+	dir := filepath.Dir(name)
+	if err := SyncDir(fsys, dir); err != nil {
+		return err
+	}
+	return Confirm(fsys, dir)
 }
 
 func writeSynced(fsys FS, name string, write func(io.Writer) error) error {

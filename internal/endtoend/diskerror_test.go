@@ -3,9 +3,11 @@
 package endtoend
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"popmigrate/internal/durable"
 	"popmigrate/pop3/pop3test"
 )
 
@@ -90,6 +93,65 @@ func TestDiskTurnsReadOnly(t *testing.T) {
 			d.heal()
 			r.completes()
 		})
+	}
+}
+
+// A file system that gives itself up while a sync is under way may call it a
+// success. What was confirmed behind a sync is there after the next mount; what
+// was only synced need not be.
+func TestConfirmedSyncsAreKept(t *testing.T) {
+	notShort(t)
+	dir := t.TempDir()
+	d := newSickDisk(t, dir, 80_000)
+	name := filepath.Join(dir, "file")
+	lies := 0
+	for round := range 20 {
+		var synced, confirmed int64
+		writeUntilItGivesUp(t, name, 10+round, &synced, &confirmed)
+		d.heal()
+		kept, err := os.ReadFile(name)
+		if err != nil && confirmed > 0 {
+			t.Fatal(err)
+		}
+		kept = kept[:min(int64(len(kept)), synced)]
+		sound := int64(len(bytes.TrimRight(kept, "\x00"))) // octets that were never written are zeros
+		if sound < confirmed {
+			t.Errorf("round %d: %d octets were confirmed, %d are there", round, confirmed, sound)
+		}
+		if sound < synced {
+			lies++
+		}
+		must(t, "rm", "-f", name)
+	}
+	t.Logf("%d of 20 times a sync that succeeded had kept nothing", lies)
+}
+
+// writeUntilItGivesUp appends to a file, syncs and confirms, until the disk
+// refuses. It has it give itself up beside append number at.
+func writeUntilItGivesUp(t *testing.T, name string, at int, synced, confirmed *int64) {
+	f, err := durable.OS{}.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := durable.SyncDir(durable.OS{}, filepath.Dir(name)); err != nil {
+		t.Fatal(err)
+	}
+	piece := bytes.Repeat([]byte("mail"), 32_000)
+	var frozen sync.WaitGroup
+	defer frozen.Wait()
+	for k := 0; ; k++ {
+		if k == at {
+			frozen.Go(func() { freeze(t, filepath.Dir(name)) })
+		}
+		if _, err := f.WriteAt(piece, *synced); err != nil || f.Sync() != nil {
+			return
+		}
+		*synced += int64(len(piece))
+		if durable.Confirm(durable.OS{}, filepath.Dir(name)) != nil {
+			return
+		}
+		*confirmed = *synced
 	}
 }
 

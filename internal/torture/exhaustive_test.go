@@ -3,6 +3,7 @@ package torture
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -147,6 +148,52 @@ func TestFaultAtEveryCall(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// TestDiskGivesUpAtEverySync has the disk that a sync is for give itself up in
+// that moment: the sync says that all is well, and nothing is kept any more.
+// Archive, maildir and ledger have disks of their own, or one for all.
+func TestDiskGivesUpAtEverySync(t *testing.T) {
+	syncs := 0
+	score("untroubled").trial(t, "", plainJob, letters(3), func(w *world) {
+		w.live(plan{fault: func(_ int, c durabletest.Call) error {
+			if c.Op == "sync" {
+				syncs++
+			}
+			return nil
+		}})
+	})
+	if syncs < 20 {
+		t.Fatalf("a run syncs %d times", syncs)
+	}
+	y := score("disk gives itself up at every sync")
+	spread(t, syncs, func(t *testing.T, i int) {
+		for _, shared := range []bool{false, true} {
+			for name, fate := range map[string]durabletest.Fate{"lose all": durabletest.LoseAll(), "random": durabletest.Random(uint64(i))} {
+				y.trial(t, fmt.Sprintf("sync %d, shared=%v, %s", i+1, shared, name), plainJob, letters(3), func(w *world) {
+					w.live(plan{cutOff: true, fate: fate, fault: givesUpAt(i+1, shared)})
+				})
+			}
+		}
+	})
+}
+
+// givesUpAt is the fault of a disk that gives itself up at sync k.
+func givesUpAt(k int, shared bool) func(int, durabletest.Call) error {
+	return func(_ int, c durabletest.Call) error {
+		if c.Op != "sync" {
+			return nil
+		}
+		if k--; k != 0 {
+			return nil
+		}
+		for _, disk := range []string{archiveDir, maildirDir, stateDir} {
+			if !shared && strings.HasPrefix(c.Name, disk) {
+				return &durabletest.GivesUp{Disk: disk}
+			}
+		}
+		return &durabletest.GivesUp{Disk: "/job"}
 	}
 }
 

@@ -29,6 +29,7 @@ const (
 	exhaustive = "internal/torture CrashAtEveryEvent|FaultAtEveryCall|CutAtEveryOctet|Situations"
 	atRandom   = "internal/torture Whims|Random"
 	situations = "internal/torture Situations"
+	givesUp    = "internal/torture DiskGivesUp"
 	engine     = "migrate ."
 	strangers  = "internal/personalities Jobs|SlowSinks"
 )
@@ -36,11 +37,14 @@ const (
 var mutants = []mutant{
 	{"sync of an mbox segment", "sinks/mbox_store.go", "if err := s.file.Sync(); err != nil", "if err := error(nil); err != nil", exhaustive},
 	{"directory sync of a new segment", "sinks/mbox_store.go", "		return durable.SyncDir(s.cfg.FS, s.cfg.Dir)\n	}\n	if s.file != nil", "		return nil\n	}\n	if s.file != nil", exhaustive},
+	{"asking whether an mbox's disk keeps anything", "sinks/mbox_store.go", "if err := durable.Confirm(s.cfg.FS, s.cfg.Dir); err != nil", "if err := error(nil); err != nil", givesUp},
+	{"asking whether a maildir's disk keeps anything", "sinks/maildir_store.go", "return durable.Confirm(s.cfg.FS, s.cfg.path(maildirTmp))", "return nil", givesUp},
+	{"asking whether the ledger's disk keeps anything", "checkpoint/writer.go", "if err := durable.Confirm(w.fsys, filepath.Dir(w.path)); err != nil", "if err := error(nil); filepath.Dir(w.path) == \"\" && err != nil", givesUp},
 	{"reading an mbox back", "sinks/mbox_store.go", "if err := s.readBack(ctx, frames, end); err != nil", "if err := error(nil); err != nil", atRandom},
 	{"taking an uncommitted tail off", "sinks/mbox_open.go", "m.setAside, m.sweep, m.cutTails}", "m.setAside, m.sweep}", exhaustive},
 	{"sync of a maildir file", "sinks/maildir_store.go", "		err = together.Written(file)\n", "		err = nil\n", exhaustive},
 	{"sync of a group of maildir files", "sinks/maildir_store.go", "	return together.Sync()\n", "	return nil\n", exhaustive},
-	{"directory sync of a maildir", "sinks/maildir_store.go", "return durable.SyncDir(s.cfg.FS, s.cfg.path(maildirNew))", "return nil", exhaustive},
+	{"directory sync of a maildir", "sinks/maildir_store.go", "if err := durable.SyncDir(s.cfg.FS, s.cfg.path(maildirNew)); err != nil", "if err := error(nil); err != nil", exhaustive},
 	{"reading a maildir file back", "sinks/maildir_store.go", "		err = s.each(ctx, group, files, s.readBack)\n", "", atRandom},
 	{"taking uncommitted files out of a maildir", "sinks/maildir.go", "s.sweep, s.setAside, s.moveUncommittedAside}", "s.sweep, s.setAside}", atRandom},
 	{"sync before a file is published", "internal/durable/publish.go", "		err = f.Sync()\n", "", exhaustive},

@@ -137,7 +137,7 @@ func randomPlan(r *rand.Rand) plan {
 	for one(r, 3) {
 		p.smtp[1+r.IntN(3)] = cut{r.Int64N(700), true}
 	}
-	switch r.IntN(6) {
+	switch r.IntN(7) {
 	case 0:
 		at, lasts := 1+r.IntN(400), 1+r.IntN(40)
 		err := []error{syscall.EIO, syscall.ENOSPC, syscall.EROFS}[r.IntN(3)]
@@ -157,6 +157,9 @@ func randomPlan(r *rand.Rand) plan {
 			flipped = true
 			return durabletest.ErrFlipped
 		}
+	case 2:
+		p.cutOff = true // nothing can be done with that disk
+		p.fault = givesUpAt(1+r.IntN(60), one(r, 2))
 	}
 	return p
 }

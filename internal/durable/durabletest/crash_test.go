@@ -191,6 +191,45 @@ func TestFailedSyncIsOvertaken(t *testing.T) {
 }
 
 // TestKilledSync: a process that is killed in a sync has given nothing up.
+// TestGivesUp: a disk's syncs succeed and keep nothing; what needs the journal
+// is refused, and then everything.
+func TestGivesUp(t *testing.T) {
+	fsys := durabletest.New()
+	for _, dir := range []string{"/a", "/b"} {
+		check(t, fsys.Mkdir(dir, 0o700))
+		put(t, fsys, dir+"/old", "old")
+		check(t, durable.SyncDir(fsys, dir))
+	}
+	check(t, durable.SyncDir(fsys, "/"))
+	check(t, durable.Confirm(fsys, "/a"))
+	fsys.Hook(durabletest.FailAt("sync", 1, &durabletest.GivesUp{Disk: "/a"}))
+	write := func(name string) error {
+		f := open(t, fsys, name, os.O_WRONLY)
+		_, err := f.WriteAt([]byte("NEW"), 0)
+		return errors.Join(err, f.Sync())
+	}
+	check(t, write("/a/old"))
+	check(t, write("/a/old"))
+	check(t, write("/b/old"))
+	check(t, durable.Confirm(fsys, "/b"))
+	if err := durable.Confirm(fsys, "/a"); !errors.Is(err, syscall.EROFS) {
+		t.Errorf("confirm: %v", err)
+	}
+	if err := write("/a/old"); !errors.Is(err, syscall.EROFS) {
+		t.Errorf("write and sync: %v", err)
+	}
+	if err := fsys.Remove("/a/old"); !errors.Is(err, syscall.EROFS) {
+		t.Errorf("remove: %v", err)
+	}
+	after := fsys.Crash(durabletest.LoseAll())
+	for name, want := range map[string]string{"/a/old": "old", "/b/old": "NEW"} {
+		if got, err := durable.ReadFile(after, name, 100); string(got) != want {
+			t.Errorf("%s holds %q, want %q (%v)", name, got, want, err)
+		}
+	}
+	check(t, durable.Confirm(after, "/a"))
+}
+
 func TestKilledSync(t *testing.T) {
 	fsys := start(t)
 	f := open(t, fsys, "/d/old", os.O_WRONLY)

@@ -9,14 +9,15 @@ import (
 // Call is one call of a method of FS or of a file of it, Name and Close excepted.
 type Call struct {
 	N    int    // counts calls, from 1
-	Op   string // "open", "mkdir", "rename", "remove", "lstat", "stat", "read", "write", "truncate", "sync", "readdir"
+	Op   string // "open", "mkdir", "rename", "remove", "lstat", "stat", "read", "write", "truncate", "sync", "confirm", "readdir"
 	Name string // as the file was opened
 }
 
 // Hook makes hook see every later call before it takes effect; nil removes it.
-// An error from it fails the call, without effect, but for three: a write that
+// An error from it fails the call, without effect, but for four: a write that
 // fails with ENOSPC leaves its first half behind, what a failed sync could not
-// write is never made durable by a later one, and [ErrFlipped] fails nothing.
+// write is never made durable by a later one, and [ErrFlipped] and [GivesUp]
+// fail nothing.
 // The hook must not call FS.
 func (f *FS) Hook(hook func(Call) error) {
 	f.mu.Lock()
@@ -64,7 +65,12 @@ func (f *FS) enter(op, name string) error {
 	if f.hook == nil {
 		return nil
 	}
-	if err := f.hook(Call{N: f.calls, Op: op, Name: name}); err != nil {
+	err := f.hook(Call{N: f.calls, Op: op, Name: name})
+	if up, ok := errors.AsType[*GivesUp](err); ok {
+		f.given = append(f.given, &givenUp{path: up.Disk})
+		return nil
+	}
+	if err != nil {
 		return &fs.PathError{Op: op, Path: name, Err: err}
 	}
 	return nil

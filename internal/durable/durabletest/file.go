@@ -76,6 +76,9 @@ func (f *file) ReadAt(p []byte, offset int64) (int, error) {
 func (f *file) Write(p []byte) (int, error) {
 	err := f.begin("write", f.writes)
 	defer f.fsys.mu.Unlock()
+	if err == nil {
+		err = f.fsys.takes("write", f.name)
+	}
 	if f.appends {
 		f.offset = int64(len(f.node.data))
 	}
@@ -87,6 +90,9 @@ func (f *file) Write(p []byte) (int, error) {
 func (f *file) WriteAt(p []byte, offset int64) (int, error) {
 	err := f.begin("write", f.writes && !f.appends)
 	defer f.fsys.mu.Unlock()
+	if err == nil {
+		err = f.fsys.takes("write", f.name)
+	}
 	return f.write(p, offset, err)
 }
 
@@ -114,6 +120,9 @@ func (f *file) write(p []byte, offset int64, err error) (int, error) {
 func (f *file) Truncate(octets int64) error {
 	err := f.begin("truncate", f.writes)
 	defer f.fsys.mu.Unlock()
+	if err == nil {
+		err = f.fsys.journal("truncate", f.name)
+	}
 	if err != nil {
 		return err
 	}
@@ -126,6 +135,8 @@ func (f *file) Sync() error {
 	defer f.fsys.mu.Unlock()
 	switch {
 	case f.closed:
+	case f.fsys.disk(f.name) != nil:
+		err = errors.Join(err, f.fsys.takes("sync", f.name))
 	case errors.Is(err, ErrCrashed): // nobody learns what became of it
 	case err != nil:
 		for i := range f.node.pending {

@@ -32,6 +32,7 @@ type FS struct {
 	calls int
 	hook  func(Call) error
 	now   func() time.Time
+	given []*givenUp
 }
 
 var _ durable.FS = (*FS)(nil)
@@ -146,6 +147,8 @@ func (f *FS) OpenFile(name string, flag int, perm fs.FileMode) (durable.File, er
 	switch {
 	case n == nil && flag&os.O_CREATE == 0:
 		return fail(syscall.ENOENT)
+	case n == nil && f.disk(name) != nil:
+		return nil, f.journal("open", name)
 	case n == nil:
 		n = &node{mode: perm & fs.ModePerm, modTime: f.now()}
 		f.change(entryPart{dir, base, n})
@@ -166,6 +169,9 @@ func (f *FS) Mkdir(name string, perm fs.FileMode) error {
 	if err := f.enter("mkdir", name); err != nil {
 		return err
 	}
+	if err := f.journal("mkdir", name); err != nil {
+		return err
+	}
 	dir, base, n, err := f.find("mkdir", name)
 	if err != nil {
 		return err
@@ -184,6 +190,9 @@ func (f *FS) Rename(oldName, newName string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.enter("rename", oldName); err != nil {
+		return err
+	}
+	if err := errors.Join(f.journal("rename", oldName), f.journal("rename", newName)); err != nil {
 		return err
 	}
 	oldDir, oldBase, n, err := f.find("rename", oldName)
@@ -216,6 +225,9 @@ func (f *FS) Remove(name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.enter("remove", name); err != nil {
+		return err
+	}
+	if err := f.journal("remove", name); err != nil {
 		return err
 	}
 	dir, base, n, err := f.find("remove", name)

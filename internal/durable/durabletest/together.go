@@ -32,6 +32,9 @@ func (g *groupSync) Sync() error {
 	if errors.Is(failed, ErrCrashed) {
 		return failed
 	}
+	if g.fsys.disk(g.dir) != nil {
+		return errors.Join(failed, g.fsys.takes("sync", g.dir))
+	}
 	_, _, dir, err := g.fsys.find("sync", g.dir)
 	if err != nil || dir == nil {
 		return errors.Join(failed, err)
